@@ -139,7 +139,8 @@ def command(
     loss.{energy,final_energy,force,stress},
     optimizer.{name,lr,max_step,min_step,etas,betas,weight_decay,score_history,
     frozen,decay,final,warmup,gradient_clip}, epochs, time_limit, batch_size, valid_fraction,
-    holdout_fraction, average, seed, dtype, threads, memory_budget, checkpoint_interval. Unknown keys are
+    holdout_fraction, average, seed, dtype, threads, memory_budget, derivatives,
+    checkpoint_interval. Unknown keys are
     refused.
     """
     import os

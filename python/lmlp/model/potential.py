@@ -14,6 +14,7 @@ from lmlp.descriptor.autograd import pair_gradients
 from lmlp.descriptor.compute import Descriptor
 from lmlp.environments import Environments
 from lmlp.model.data import ModelData
+from lmlp.model.derivatives import StoredDerivatives
 from lmlp.model.network import EnsembleNetwork
 from lmlp.model.scaling import InputMap
 
@@ -34,6 +35,7 @@ class Batch:
         structure: structure of each slot, int64 ``[n_slots]``.
         n_atoms: atoms per structure ``[n_structures]``.
         shared: all members evaluate all structures.
+        stored: derivatives that make the pair list needless (it is empty then); not for shared batches.
     """
 
     environments: Environments
@@ -43,6 +45,7 @@ class Batch:
     structure: Tensor
     n_atoms: Tensor
     shared: bool = False
+    stored: StoredDerivatives | None = None
     centers: Tensor = field(init=False)
     neighbors: Tensor = field(init=False)
 
@@ -64,11 +67,14 @@ class Prediction:
         energies: eV ``[n_structures]``.
         forces: eV/Å per slot ``[n_slots, 3]``, or None.
         pair_gradients: dE/dr_ij in eV/Å ``[n_pairs, 3]``, or None.
+        virials: Σ r_ij ⊗ g_ij in eV ``[n_structures, 3, 3]``, where stored derivatives give it without the
+            pairs.
     """
 
     energies: Tensor
     forces: Tensor | None = None
     pair_gradients: Tensor | None = None
+    virials: Tensor | None = None
 
 
 class EnsemblePotential:
@@ -125,6 +131,11 @@ class EnsemblePotential:
             return Prediction(energies)
         total = torch.stack([e.sum() for e in atomic]).sum()
         gradients = torch.autograd.grad(total, inputs, create_graph=differentiable)
+        energies = energies if differentiable else energies.detach()
+        if batch.stored is not None:
+            rows = torch.cat([_slot_rows(gradient, batch) for gradient in gradients])
+            found, virials = batch.stored.forces(rows)
+            return Prediction(energies, found, virials=virials)
         by_feature = [
             _slot_rows(gradient @ linear, batch)
             for gradient, linear in zip(gradients, self._linear, strict=True)
@@ -132,7 +143,7 @@ class EnsemblePotential:
         pairs = pair_gradients(
             self.descriptor, batch.environments, batch.neighbor_species, torch.cat(by_feature, dim=-2)
         )
-        return Prediction(energies if differentiable else energies.detach(), pair_forces(pairs, batch), pairs)
+        return Prediction(energies, pair_forces(pairs, batch), pairs)
 
     def _network_inputs(self, batch: Batch, *, requires_grad: bool) -> list[Tensor]:
         """Return each element's inputs ``[n_members, n_e, n_inputs]``."""
@@ -199,6 +210,15 @@ def pair_stress(pairs: Tensor, batch: Batch, volumes: Tensor) -> Tensor:
     total = total.index_add(-2, batch.structure[batch.centers], outer)
     total = total.unflatten(-1, (3, 3)) / volumes[:, None, None]
     return (total + total.transpose(-1, -2)) / 2
+
+
+def predicted_stress(prediction: Prediction, batch: Batch, volumes: Tensor) -> Tensor | None:
+    """Return the stress in eV/Å³ ``[…, n_structures, 3, 3]``, None if no forces were asked for."""
+    if prediction.virials is not None:
+        return prediction.virials / volumes[:, None, None]
+    if prediction.pair_gradients is None:
+        return None
+    return pair_stress(prediction.pair_gradients, batch, volumes)
 
 
 def _slots(atomic: Tensor, batch: Batch) -> Tensor:

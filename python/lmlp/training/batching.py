@@ -11,9 +11,10 @@ import torch
 from torch import Tensor
 
 from lmlp.environments import Environments
+from lmlp.model.derivatives import StoredDerivatives
 from lmlp.model.potential import Batch
 from lmlp.training.dataset import Dataset
-from lmlp.training.store import Store, ragged
+from lmlp.training.store import Block, Store, ragged
 
 
 class Sampler(Protocol):
@@ -168,15 +169,8 @@ def make_batch(
     real = slots.atom >= 0
     instance = np.where(real, slots.structure, 0)
     atom = np.where(real, block.first_atom[position][instance] + slots.atom, 0)
-    counts = np.where(real, block.pair_offsets[atom + 1] - block.pair_offsets[atom], 0)
-    pairs = ragged(block.pair_offsets[atom], counts)
-    pair_structure = np.repeat(slots.structure, counts)
-    environments = Environments(
-        np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
-        slots.slot_of_atom[slots.first_atom[pair_structure] + block.neighbors[pairs]],
-        block.vectors[pairs],
-        np.zeros((len(pairs), 3), dtype=np.int32),
-    )
+    stored = None if shared else _stored(store, slots, ids)
+    environments, neighbor_species = _pairs(block, slots, atom, real) if stored is None else _no_pairs(slots)
     dtype = inputs.dtype
     rows = inputs[torch.from_numpy(atom)]
     forces = references.forces[np.where(real, dataset.first_atom[ids][instance] + slots.atom, 0)]
@@ -185,12 +179,13 @@ def make_batch(
         rows = rows * torch.from_numpy(real).to(dtype)[:, None]
     batch = Batch(
         environments=environments,
-        neighbor_species=block.neighbor_species[pairs],
+        neighbor_species=neighbor_species,
         inputs=rows,
         element_slots=slots.element_slots,
         structure=torch.from_numpy(slots.structure),
         n_atoms=torch.from_numpy(dataset.n_atoms[ids]).to(dtype),
         shared=shared,
+        stored=stored,
     )
     sizes = np.array([len(g) for g in groups])
     has_stress = references.has_stress[ids]
@@ -211,6 +206,50 @@ def make_batch(
         weights=tensor(np.repeat(1.0 / np.maximum(sizes, 1), sizes)),
     )
     return batch, labels
+
+
+def _pairs(
+    block: Block, slots: _Slots, atom: np.ndarray, real: np.ndarray
+) -> tuple[Environments, np.ndarray]:
+    """Collect the pair lists of the slots; neighbors are counted through the slots."""
+    counts = np.where(real, block.pair_offsets[atom + 1] - block.pair_offsets[atom], 0)
+    pairs = ragged(block.pair_offsets[atom], counts)
+    pair_structure = np.repeat(slots.structure, counts)
+    environments = Environments(
+        np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
+        slots.slot_of_atom[slots.first_atom[pair_structure] + block.neighbors[pairs]],
+        block.vectors[pairs],
+        np.zeros((len(pairs), 3), dtype=np.int32),
+    )
+    return environments, block.neighbor_species[pairs]
+
+
+def _no_pairs(slots: _Slots) -> tuple[Environments, np.ndarray]:
+    nothing = np.zeros(0, dtype=np.int64)
+    environments = Environments(
+        np.zeros(len(slots.atom) + 1, dtype=np.int64),
+        nothing,
+        np.zeros((0, 3)),
+        np.zeros((0, 3), dtype=np.int32),
+    )
+    return environments, nothing.astype(np.int32)
+
+
+def _stored(store: Store, slots: _Slots, ids: np.ndarray) -> StoredDerivatives | None:
+    """Return the stored derivatives of all structures of a batch, None if one has none."""
+    found = [store.matrices.get(i) for i in ids.tolist()]
+    matrices = [m for m in found if m is not None]
+    if len(matrices) < len(found) or not matrices:
+        return None
+    total = int(slots.first_atom[-1])
+    atom_of_slot = np.full(len(slots.atom), total)
+    atom_of_slot[slots.slot_of_atom] = np.arange(total)
+    return StoredDerivatives(
+        matrices,
+        np.diff(slots.first_atom).tolist(),
+        torch.from_numpy(slots.slot_of_atom),
+        torch.from_numpy(atom_of_slot),
+    )
 
 
 class _Slots:

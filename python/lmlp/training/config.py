@@ -142,6 +142,9 @@ class TrainConfig(_Section):
     dtype: Literal["float32", "float64"] = "float32"
     threads: int | None = Field(default=None, ge=1)
     memory_budget: Bytes = 2 * 2**30
+    derivatives: Literal["automatic", "stored", "computed"] = Field(
+        default="automatic", description="of the network inputs: once before training, or at every step"
+    )
     checkpoint_interval: Duration = 60.0
 
     @model_validator(mode="before")

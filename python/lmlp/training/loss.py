@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from lmlp.model.potential import Batch, Prediction, pair_stress
+from lmlp.model.potential import Batch, Prediction, predicted_stress
 from lmlp.training.batching import Labels
 
 
@@ -58,8 +58,8 @@ def structure_errors(prediction: Prediction, batch: Batch, labels: Labels) -> Er
         total = squares.new_zeros(*squares.shape[:-1], batch.n_structures + 1)
         total = total.index_add(-1, batch.structure, squares)[..., :-1]
         force = labels.has_forces * total / (3 * batch.n_atoms)
-    if labels.stress is not None and prediction.pair_gradients is not None:
-        difference = pair_stress(prediction.pair_gradients, batch, labels.volumes) - labels.stress
-        per_atom = difference * (labels.volumes / batch.n_atoms)[:, None, None]
+    found = predicted_stress(prediction, batch, labels.volumes) if labels.stress is not None else None
+    if labels.stress is not None and found is not None:
+        per_atom = (found - labels.stress) * (labels.volumes / batch.n_atoms)[:, None, None]
         stress = labels.has_stress * (per_atom**2).mean(dim=(-1, -2))
     return Errors(energy, force, stress)

@@ -26,6 +26,7 @@ from lmlp.training.calibration import evaluate_held_out, model_errors
 from lmlp.training.checkpoint import load_checkpoint, model_fields, save_checkpoint
 from lmlp.training.config import TrainConfig
 from lmlp.training.dataset import Dataset, make_dataset
+from lmlp.training.derivatives import Plan, store_derivatives
 from lmlp.training.forecast import make_forecast
 from lmlp.training.log import JsonLog
 from lmlp.training.observer import Observer
@@ -81,6 +82,7 @@ class Run:
         self.config = config
         self.observer = observer
         self.started = time.monotonic() if started is None else started
+        self.stored = False  # derivatives of the inputs
         self.saved: dict[str, Any] | None = load_checkpoint(config.checkpoint) if resume else None
         if config.threads is not None:
             torch.set_num_threads(config.threads)
@@ -192,7 +194,24 @@ class Run:
             potential, store = self._new_potential(dtype)
         references = make_references(dataset, potential.atomic_energies)
         sampler = ShuffledBatches(self.split.train, c.batch_size, c.seed)
-        return Trainer(c, potential, store, references, sampler, self.split)
+        trainer = Trainer(c, potential, store, references, sampler, self.split)
+        if trainer.with_forces:
+            self._store_derivatives(store)
+        return trainer
+
+    def _store_derivatives(self, store: Store) -> None:
+        """Store what pays; a resumed run does as it did before, so that it repeats the same bits."""
+        c = self.config
+        ids = np.unique(np.concatenate([*self.split.train, *self.split.valid]))
+        mode, passes, seconds = c.derivatives, None, None
+        if self.saved is not None:
+            mode = "stored" if self.saved.get("stored_derivatives") else "computed"
+        if c.max_epochs is not None:
+            passes = 2.0 * c.max_epochs * c.model.members * len(self.split.train[0]) / len(ids)
+        if c.time_limit is not None:
+            seconds = c.time_limit - (time.monotonic() - self.started)
+        plan = Plan(mode, passes, seconds)
+        self.stored = store_derivatives(store, ids, plan, self.observer.on_message)
 
     def _new_potential(self, dtype: torch.dtype) -> tuple[EnsemblePotential, Store]:
         c, dataset = self.config, self.dataset
@@ -312,6 +331,7 @@ class Run:
                 "config": self.config.model_dump_json(),
                 "fingerprint": self.fingerprint,
                 "elapsed": self.progress.elapsed,
+                "stored_derivatives": self.stored,
                 "feature_min": self.limits[0],
                 "feature_max": self.limits[1],
                 "provenance": self._provenance(),

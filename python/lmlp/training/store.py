@@ -128,6 +128,7 @@ class Store:
         self.dtype = torch.float32
         self.n_cached = 0
         self.moments: FeatureMoments | None = None
+        self.matrices: dict[int, Tensor] = {}  # derivatives of the inputs, where they are stored
         self._block: Block | None = None
         self._inputs: Tensor | None = None
         self._features: list[np.ndarray] | None = []
@@ -135,9 +136,10 @@ class Store:
 
     @property
     def n_bytes(self) -> int:
-        """Memory held by cached lists and inputs."""
+        """Memory held by cached lists, inputs and derivatives."""
         block = self._block.n_bytes if self._block is not None else 0
-        return block + (self._inputs.nbytes if self._inputs is not None else 0)
+        inputs = self._inputs.nbytes if self._inputs is not None else 0
+        return block + inputs + sum(m.nbytes for m in self.matrices.values())
 
     def _find(self, n_fit: int, statistics: bool) -> None:
         """Find neighbors and gather the moments of the features; keep what fits."""

@@ -119,7 +119,7 @@ class Trainer:
         self.best = BestWeights(self.parameters, potential.n_members)
         self.position = Position(ErrorSums(potential.n_members))
         labeled = references.has_forces.any() or references.has_stress.any()
-        self._with_forces = bool(labeled) and (config.loss.force > 0 or config.loss.stress > 0)
+        self.with_forces = bool(labeled) and (config.loss.force > 0 or config.loss.stress > 0)
 
     # One step -------------------------------------------------------------------------------------
 
@@ -133,7 +133,7 @@ class Trainer:
             TrainingError: names the structures whose loss or gradient is not finite.
         """
         batch, labels = make_batch(self.store, self.references, groups)
-        prediction = self.potential.predict(batch, forces=self._with_forces, differentiable=True)
+        prediction = self.potential.predict(batch, forces=self.with_forces, differentiable=True)
         errors = structure_errors(prediction, batch, labels)
         losses = errors.loss(weights)
         total = (losses * labels.weights).sum()
@@ -204,7 +204,7 @@ class Trainer:
             for start in range(0, len(self.split.valid[0]), size):
                 groups = [ids[start : start + size] for ids in self.split.valid]
                 batch, labels = make_batch(self.store, self.references, groups)
-                prediction = self.potential.predict(batch, forces=self._with_forces)
+                prediction = self.potential.predict(batch, forces=self.with_forces)
                 errors = structure_errors(prediction, batch, labels)
                 sums.add(errors, errors.loss(weights), batch, labels)
         return sums.losses, sums.summary(members=True)

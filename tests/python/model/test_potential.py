@@ -17,7 +17,7 @@ from tests.python.training.toy import clusters, crystals, prepared, settings
 @pytest.fixture(scope="module")
 def trainer(tmp_path_factory):
     """A prepared, shaken-up ensemble on clusters of different sizes."""
-    trainer = prepared(settings(tmp_path_factory.mktemp("run"), clusters(24))).trainer
+    trainer = prepared(settings(tmp_path_factory.mktemp("run"), clusters(24), derivatives="computed")).trainer
     generator = torch.Generator().manual_seed(1)
     with torch.no_grad():
         for p in trainer.parameters:

@@ -20,8 +20,8 @@ def _mixed():
 
 @pytest.fixture(scope="module")
 def trainer(tmp_path_factory):
-    config = settings(tmp_path_factory.mktemp("run"), _mixed(), valid_fraction=0.0, holdout_fraction=0.0)
-    return prepared(config).trainer
+    values = {"valid_fraction": 0.0, "holdout_fraction": 0.0, "derivatives": "computed"}
+    return prepared(settings(tmp_path_factory.mktemp("run"), _mixed(), **values)).trainer
 
 
 GROUPS = [np.array([0, 1, 2, 12]), np.array([13, 2, 3])]

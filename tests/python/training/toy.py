@@ -116,8 +116,8 @@ def settings(folder: Path, structures: list[Structure], **more: Any) -> TrainCon
     return make_config(merge(values, more))
 
 
-def prepared(config: TrainConfig) -> Run:
+def prepared(config: TrainConfig, observer: Observer | None = None) -> Run:
     """A run that is ready to train."""
-    run = Run(config, Observer())
+    run = Run(config, observer or Observer())
     run.prepare()
     return run
