@@ -1,6 +1,7 @@
 #include "model.h"
 
 #include <cmath>
+#include <utility>
 
 namespace lmlp_plugin {
 
@@ -18,10 +19,45 @@ std::string Model::load(const std::string& path) {
         lmlp_potential_free(loaded);
         return problem;
     }
+    // The core has checked the file by now; both engines change together.
+    if (torch_) {
+        const std::string problem = torch_->load(path, torch_options_);
+        if (!problem.empty()) {
+            lmlp_potential_free(loaded);
+            return problem;
+        }
+    }
     lmlp_potential_free(potential_);
     potential_ = loaded;
     info_ = info;
+    path_ = path;
     return "";
+}
+
+std::string Model::use_torch_backend(const lmlp_torch_options& torch_options) {
+    auto torch = std::make_unique<TorchBackend>();
+    std::string problem = torch->open();
+    if (problem.empty() && is_loaded()) problem = torch->load(path_, torch_options);
+    if (!problem.empty()) return problem;
+    torch_ = std::move(torch);
+    torch_options_ = torch_options;
+    return "";
+}
+
+// Features outside the training range are the core's to count, whoever computes the energies.
+std::string Model::evaluate(const lmlp_environments& environments, const lmlp_options& options,
+                            lmlp_results& results) const {
+    lmlp_results of_core = results;
+    if (torch_) {
+        of_core = {};
+        of_core.struct_size = sizeof(of_core);
+        of_core.extrapolating = results.extrapolating;
+        lmlp_results of_torch = results;
+        of_torch.extrapolating = nullptr;
+        const std::string problem = torch_->evaluate(environments, of_torch);
+        if (!problem.empty() || results.extrapolating == nullptr) return problem;
+    }
+    return lmlp_evaluate(potential_, &environments, &options, &of_core) == LMLP_OK ? "" : lmlp_last_error();
 }
 
 bool Model::has_test_errors() const {

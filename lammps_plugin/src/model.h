@@ -1,11 +1,12 @@
-// A loaded model file: owns the handle of lmlp.h.
+// A loaded model file and what evaluates it: the core, or on request the TorchScript backend.
 #ifndef LMLP_LAMMPS_MODEL_H
 #define LMLP_LAMMPS_MODEL_H
 
+#include <memory>
 #include <string>
-#include <vector>
 
 #include "lmlp/lmlp.h"
+#include "torch_backend.h"
 
 namespace lmlp_plugin {
 
@@ -18,6 +19,16 @@ class Model {
 
     // Replaces what is loaded; returns "" or what is wrong with the file.
     std::string load(const std::string& path);
+    // What evaluates from now on: the core; or TorchScript, opened at once ("" or what is wrong), into which
+    // a model that is loaded already is loaded, too. torch_options.device lives as long as this object.
+    void use_core() { torch_.reset(); }
+    std::string use_torch_backend(const lmlp_torch_options& torch_options);
+
+    // As lmlp_evaluate; "" or what is wrong.
+    std::string evaluate(const lmlp_environments& environments, const lmlp_options& options,
+                         lmlp_results& results) const;
+    const TorchBackend* torch_backend() const { return torch_.get(); }  // nullptr: the core evaluates
+
     bool is_loaded() const { return potential_ != nullptr; }
     const lmlp_potential* get() const { return potential_; }
     const lmlp_potential_info& info() const { return info_; }
@@ -29,6 +40,9 @@ class Model {
   private:
     lmlp_potential* potential_ = nullptr;
     lmlp_potential_info info_{};
+    std::string path_;
+    std::unique_ptr<TorchBackend> torch_;
+    lmlp_torch_options torch_options_{};
 };
 
 }  // namespace lmlp_plugin

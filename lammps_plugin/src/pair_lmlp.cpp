@@ -145,8 +145,9 @@ std::string PairLMLP::evaluate(const EnvironmentBlocks& block, const Request& re
 
     const lmlp_environments environments = block.environments();
     const lmlp_options options{sizeof(lmlp_options), settings_.n_threads};
-    if (lmlp_evaluate(model_.get(), &environments, &options, &results) == LMLP_OK) return "";
-    return fmt::format("evaluation failed on step {}: {}", update->ntimestep, lmlp_last_error());
+    const std::string problem = model_.evaluate(environments, options, results);
+    if (problem.empty()) return "";
+    return fmt::format("evaluation failed on step {}: {}", update->ntimestep, problem);
 }
 
 void PairLMLP::add_energies(const EnvironmentBlocks& block) {

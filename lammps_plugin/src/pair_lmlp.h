@@ -80,6 +80,7 @@ class PairLMLP : public Pair {
 
     // pair_lmlp_setup.cpp
     void allocate();
+    void choose_engine();
     std::string load_model(const std::string& file);
     void map_types(const std::vector<std::string>& symbols);
     void use_model(const std::string& file, const std::vector<std::string>& symbols);

@@ -12,6 +12,7 @@
 #include "memory.h"
 #include "neighbor.h"
 #include "pair_lmlp.h"
+#include "ranks.h"
 #include "update.h"
 
 using namespace LAMMPS_NS;
@@ -60,6 +61,14 @@ void PairLMLP::settings(int narg, char** arg) {
     units_ = *units;
     settings_ = lmlp_plugin::parse_settings(narg, arg, lmp);
     settings_words_.assign(arg, arg + narg);
+    choose_engine();
+}
+
+void PairLMLP::choose_engine() {
+    if (settings_.backend == lmlp_plugin::Backend::kNative) return model_.use_core();
+    const int rank = std::strcmp(settings_.device, "cuda") == 0 ? lmlp_plugin::rank_on_machine(lmp) : 0;
+    end_all_ranks_if(
+        model_.use_torch_backend({sizeof(lmlp_torch_options), settings_.device, rank, settings_.n_threads}));
 }
 
 void PairLMLP::allocate() {
@@ -154,9 +163,11 @@ void PairLMLP::log_model() const {
                    "Angstrom\n",
                    lmlp_version(), model_path_, info.n_members, info.n_members == 1 ? "" : "s",
                    info.n_features, info.cutoff);
-    utils::logmesg(lmp, "  backend native ({}), precision double, {} thread{} per MPI rank, model {:.12}\n",
-                   lmlp_instruction_set(), settings_.n_threads, settings_.n_threads == 1 ? "" : "s",
-                   info.checksum);
+    const lmlp_plugin::TorchBackend* torch = model_.torch_backend();
+    const std::string backend = torch ? "torchscript (" + torch->description() + ")"
+                                      : fmt::format("native ({})", lmlp_instruction_set());
+    utils::logmesg(lmp, "  backend {}, precision double, {} thread{} per MPI rank, model {:.12}\n", backend,
+                   settings_.n_threads, settings_.n_threads == 1 ? "" : "s", info.checksum);
     if (info.n_members == 1)
         utils::logmesg(lmp, "  one member: no uncertainties, compute pair has no vector\n");
     if (!model_.has_test_errors()) utils::logmesg(lmp, "  no test errors in the model: no grade\n");

@@ -15,6 +15,9 @@ namespace lmlp_plugin {
 // same place. `speaker` begins the message ("Pair style lmlp").
 void end_all_ranks_if(const std::string& problem, const std::string& speaker, LAMMPS_NS::LAMMPS* lmp);
 
+// 0, 1, ... among the ranks of `lmp` on the same machine; all ranks call it.
+int rank_on_machine(LAMMPS_NS::LAMMPS* lmp);
+
 }  // namespace lmlp_plugin
 
 #endif

@@ -1,5 +1,6 @@
 #include "settings.h"
 
+#include <cstring>
 #include <string>
 #include <vector>
 
@@ -12,7 +13,8 @@ namespace lmlp_plugin {
 namespace {
 
 constexpr const char* kKeywords =
-    "backend native, precision double, threads N, rmin R warn|stop, extrapolation warn|stop|off";
+    "backend native|torchscript, device cpu|cuda, precision double, threads N, rmin R warn|stop, "
+    "extrapolation warn|stop|off";
 
 class Parser {
   public:
@@ -22,11 +24,12 @@ class Parser {
         while (position_ < words_.size()) {
             const std::string keyword = words_[position_++];
             if (keyword == "backend")
-                require_only(keyword, "native", {"torchscript"});
+                settings_.backend = choose(keyword, {"native", "torchscript"}) == 0 ? Backend::kNative
+                                                                                    : Backend::kTorchScript;
             else if (keyword == "precision")
                 require_only(keyword, "double", {"mixed"});
             else if (keyword == "device")
-                require_only(keyword, "cpu", {"cuda"});
+                settings_.device = choose(keyword, {"cpu", "cuda"}) == 0 ? "cpu" : "cuda";
             else if (keyword == "threads")
                 parse_threads();
             else if (keyword == "rmin")
@@ -36,6 +39,8 @@ class Parser {
             else
                 fail("unknown keyword '" + keyword + "'");
         }
+        if (std::strcmp(settings_.device, "cuda") == 0 && settings_.backend == Backend::kNative)
+            fail("'device cuda' needs 'backend torchscript'; the native backend computes on the CPU");
         return settings_;
     }
 
@@ -48,6 +53,14 @@ class Parser {
     const std::string& value_of(const std::string& keyword) {
         if (position_ >= words_.size()) fail("keyword '" + keyword + "' lacks its value");
         return words_[position_++];
+    }
+
+    // Index of the value among those allowed.
+    std::size_t choose(const std::string& keyword, const std::vector<std::string>& allowed) {
+        const std::string& value = value_of(keyword);
+        for (std::size_t k = 0; k < allowed.size(); ++k)
+            if (value == allowed[k]) return k;
+        fail("'" + keyword + " " + value + "' is unknown");
     }
 
     // A value of which this build knows one; the others are names of builds to come.

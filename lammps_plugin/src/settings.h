@@ -10,9 +10,13 @@ namespace lmlp_plugin {
 
 enum class Reaction { kOff, kWarn, kStop };
 
+enum class Backend { kNative, kTorchScript };
+
 struct Settings {
-    int n_threads = 1;  // per MPI rank
-    double rmin = 0.0;  // LAMMPS length units; pairs closer than this are reported
+    Backend backend = Backend::kNative;
+    const char* device = "cpu";  // or "cuda"
+    int n_threads = 1;           // per MPI rank
+    double rmin = 0.0;           // LAMMPS length units; pairs closer than this are reported
     Reaction rmin_reaction = Reaction::kOff;
     Reaction extrapolation = Reaction::kOff;
 };

@@ -35,3 +35,7 @@ class ConfigError(LMLPError, ValueError):
 
 class TrainingError(LMLPError, RuntimeError):
     """Training cannot go on; what was reached so far is on disk."""
+
+
+class BuildError(LMLPError, RuntimeError):
+    """Something that is compiled on the user's machine could not be."""

@@ -10,14 +10,11 @@ import numpy as np
 import pytest
 from lammps_case import (
     CUTOFF,
-    DUMP,
     ELEMENTS,
     ENERGY_FACTOR,
     ENERGY_RMSE,
-    FIELDS,
     FORCE_FACTOR,
     FORCE_RMSE,
-    PRESSURES,
     Case,
     Crystal,
     Models,
@@ -124,19 +121,7 @@ def full_run(tmp_path_factory: pytest.TempPathFactory, crystal: Crystal, models:
     def run(units: str, ranks: int) -> LammpsResult:
         if (units, ranks) not in done:
             case = Case(tmp_path_factory.mktemp(f"full-{units}-{ranks}"), crystal, models)
-            n_members = 5
-            vector = " ".join(f"$(c_e[{k}]:%.17g)" for k in range(1, 7 + 2 * n_members))
-            script = case.header(units) + (
-                f"pair_style lmlp\npair_coeff * * {models.many} {' '.join(ELEMENTS)}\n"
-                "compute e all pair lmlp\ncompute pa all pe/atom\n"
-                "compute st all stress/atom NULL virial\ncompute cs all centroid/stress/atom NULL virial\n"
-                f"fix u all pair 1 lmlp {FIELDS}\n"
-                "dump d all custom 1 full.dump id type x y z fx fy fz c_pa c_st[*] c_cs[*] f_u[*]\n"
-                f"{DUMP}\nthermo_style custom step pe press c_e[1]\nrun 0\n"
-                f'print "energy: $(pe:%.17g)"\nprint "pressure: {PRESSURES}"\n'
-                f'print "volume: $(vol:%.17g)"\nprint "vector: {vector}"\n'
-            )
-            done[units, ranks] = case.run(script, ranks=ranks)
+            done[units, ranks] = case.run(case.full_script(units), ranks=ranks)
         return done[units, ranks]
 
     return run

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,6 +63,28 @@ class Case:
             f"read_data {units}.data\nmass * 12.0\n"
         )
 
-    def run(self, script: str, *, ranks: int = 1, check: bool = True) -> LammpsResult:
+    def run(
+        self,
+        script: str,
+        *,
+        ranks: int = 1,
+        check: bool = True,
+        environment: Mapping[str, str] | None = None,
+    ) -> LammpsResult:
         """Run LAMMPS in this folder."""
-        return run_lammps(script, self.folder, ranks=ranks, check=check)
+        return run_lammps(script, self.folder, ranks=ranks, check=check, environment=environment)
+
+    def full_script(self, units: str = "metal", settings: str = "") -> str:
+        """Return an input that asks for everything the model can give."""
+        n_members = 5
+        vector = " ".join(f"$(c_e[{k}]:%.17g)" for k in range(1, 7 + 2 * n_members))
+        return self.header(units) + (
+            f"pair_style lmlp {settings}\npair_coeff * * {self.models.many} {' '.join(ELEMENTS)}\n"
+            "compute e all pair lmlp\ncompute pa all pe/atom\n"
+            "compute st all stress/atom NULL virial\ncompute cs all centroid/stress/atom NULL virial\n"
+            f"fix u all pair 1 lmlp {FIELDS}\n"
+            "dump d all custom 1 full.dump id type x y z fx fy fz c_pa c_st[*] c_cs[*] f_u[*]\n"
+            f"{DUMP}\nthermo_style custom step pe press c_e[1]\nrun 0\n"
+            f'print "energy: $(pe:%.17g)"\nprint "pressure: {PRESSURES}"\n'
+            f'print "volume: $(vol:%.17g)"\nprint "vector: {vector}"\n'
+        )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -46,7 +47,14 @@ def mpiexec() -> str:
     raise FileNotFoundError("the mpich distribution has no mpiexec")
 
 
-def run_lammps(script: str, folder: Path, *, ranks: int = 1, check: bool = True) -> LammpsResult:
+def run_lammps(
+    script: str,
+    folder: Path,
+    *,
+    ranks: int = 1,
+    check: bool = True,
+    environment: Mapping[str, str] | None = None,
+) -> LammpsResult:
     """Run an input; with ``check`` an error of LAMMPS fails the test with its output."""
     (folder / "in.lammps").write_text(script)
     command = [*LMP, "-in", "in.lammps", "-log", "none"]
@@ -55,7 +63,7 @@ def run_lammps(script: str, folder: Path, *, ranks: int = 1, check: bool = True)
     done = subprocess.run(
         command,
         cwd=folder,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        env={**os.environ, "OMP_NUM_THREADS": "1", **(environment or {})},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -27,9 +27,10 @@ SETTINGS = [
     ("treads 2", ["unknown keyword 'treads'", "threads N", "extrapolation warn|stop|off"]),
     ("threads", ["keyword 'threads' lacks its value"]),
     ("threads 0", ["'threads 0' must be 1 or more"]),
-    ("backend torchscript", ["'backend torchscript' is not available in this build", "backend native"]),
+    ("backend jax", ["'backend jax' is unknown", "backend native|torchscript"]),
     ("precision mixed", ["'precision mixed' is not available in this build", "precision double"]),
-    ("device cuda", ["'device cuda' is not available in this build"]),
+    ("device cuda", ["'device cuda' needs 'backend torchscript'"]),
+    ("backend torchscript device gpu", ["'device gpu' is unknown", "device cpu|cuda"]),
     ("extrapolation maybe", ["'extrapolation maybe' is unknown", "extrapolation warn|stop|off"]),
     ("rmin -1 stop", ["'rmin -1' must be above 0"]),
 ]

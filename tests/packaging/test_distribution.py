@@ -79,6 +79,8 @@ def test_wheel_works_in_a_fresh_environment(wheel: Path, tmp_path: Path) -> None
         names = archive.namelist()
     assert "lmlp/evaluation/templates/report.html" in names
     assert "lmlp/py.typed" in names
+    assert "lmlp/lammps/torch_backend/torch_backend.cpp" in names
+    assert "lmlp/lammps/torch_backend/lmlp/torch_backend.h" in names
     assert any(name.startswith("lmlp/_core") for name in names)
     assert not [name for name in names if name.startswith("tests/")]
     venv.create(tmp_path / "venv", with_pip=True)

@@ -32,6 +32,7 @@ COMMANDS: dict[str, str] = {
     "doctor": "doctor",
     "near": "near",
     "merge": "merge",
+    "build-torch-backend": "build_torch_backend",
 }
 
 

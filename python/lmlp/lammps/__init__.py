@@ -14,7 +14,7 @@ def plugin_folder() -> str:
     Imports nothing heavy: it runs at every start of the ``lmp`` script. Where the plugin was not built (no
     LAMMPS headers at build time), the folder simply holds none; see :func:`plugin_path`.
     """
-    return str(_candidate_folders()[0])
+    return str(sorted(package_folders(), key=lambda folder: not (folder / PLUGIN_NAME).is_file())[0])
 
 
 def plugin_path() -> Path | None:
@@ -23,13 +23,13 @@ def plugin_path() -> Path | None:
     return path if path.is_file() else None
 
 
-def _candidate_folders() -> list[Path]:
-    """Folders to look in, the one that holds the plugin first.
+def package_folders() -> list[Path]:
+    """Folders in which this package's files may lie.
 
-    An editable installation keeps Python files in the source tree, compiled ones beside the extension module.
+    An editable installation keeps Python files in the source tree, others beside the extension module.
     """
     folders = [Path(__file__).resolve().parent]
     core = find_spec("lmlp._core")
     if core is not None and core.origin:
         folders.append(Path(core.origin).resolve().parent / "lammps")
-    return sorted(folders, key=lambda folder: not (folder / PLUGIN_NAME).is_file())
+    return folders
