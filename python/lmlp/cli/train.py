@@ -85,6 +85,14 @@ def command(
         int | None, typer.Option(min=1, help="Structures per step and member.", rich_help_panel=_RUN)
     ] = None,
     optimizer: Annotated[str | None, typer.Option(help="core or adamw.", rich_help_panel=_RUN)] = None,
+    selection: Annotated[
+        str | None,
+        typer.Option(
+            help="uniform (default): all data in every epoch; adaptive: a tenth of them, rather those "
+            "that are not learned yet; or that share, e.g. 0.2.",
+            rich_help_panel=_RUN,
+        ),
+    ] = None,
     seed: Annotated[
         int | None,
         typer.Option(
@@ -138,7 +146,8 @@ def command(
     model.{members,hidden,activation,decorrelation,keep,atomic_energies},
     loss.{energy,final_energy,force,stress},
     optimizer.{name,lr,max_step,min_step,etas,betas,weight_decay,score_history,
-    frozen,decay,final,warmup,gradient_clip}, epochs, time_limit, batch_size, valid_fraction,
+    frozen,decay,final,warmup,gradient_clip}, epochs, time_limit, batch_size, selection, valid_every,
+    valid_fraction,
     holdout_fraction, average, seed, dtype, threads, memory_budget, derivatives,
     checkpoint_interval. Unknown keys are
     refused.
@@ -168,6 +177,7 @@ def command(
             "epochs": epochs,
             "time_limit": time_limit,
             "batch_size": batch_size,
+            "selection": selection,
             "seed": seed,
             "threads": threads,
             "memory_budget": memory_budget,

@@ -7,8 +7,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from lmlp.lifelong.selection import SelectionRule
 from lmlp.training.config import Bytes, Fraction, OptimizerConfig, Positive, TrainConfig
+from lmlp.training.rule import SelectionRule
 
 
 class LearnOptimizer(OptimizerConfig):

@@ -17,12 +17,12 @@ from lmlp.lifelong.choice import Bounds, choose
 from lmlp.lifelong.config import LearnConfig
 from lmlp.lifelong.memory import Addition, Entry, Memory, State, Update
 from lmlp.lifelong.record import to_bytes
-from lmlp.lifelong.selection import AdaptiveSelection
 from lmlp.lifelong.session import LearnRun, SessionDone
 from lmlp.model.data import ModelData
 from lmlp.training.checkpoint import previous_path
 from lmlp.training.config import validated
 from lmlp.training.observer import Observer
+from lmlp.training.selection import AdaptiveSelection
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,6 @@ from lmlp.lifelong.memory import Addition, Memory, Update
 from lmlp.lifelong.record import checksum
 from lmlp.lifelong.regularization import ElasticWeights, importances
 from lmlp.lifelong.retention import retention, task_errors
-from lmlp.lifelong.selection import NAMES, PARKED, AdaptiveSelection
 from lmlp.model.data import ModelData
 from lmlp.model.potential import EnsemblePotential
 from lmlp.model.scaling import FeatureMoments, fit_atomic_energies
@@ -38,6 +37,7 @@ from lmlp.training.dataset import Dataset, make_dataset
 from lmlp.training.observer import Observer
 from lmlp.training.restore import potential_from_state
 from lmlp.training.run import Run
+from lmlp.training.selection import NAMES, PARKED, AdaptiveSelection
 from lmlp.training.store import Store
 from lmlp.training.trainer import Split, Trainer
 
@@ -146,7 +146,7 @@ class LearnRun(Run):
             potential, store = self._continued(dtype)
         store.set_inputs(potential.input_map, dtype)
         references = make_references(dataset, potential.atomic_energies)
-        trainer = Trainer(c, potential, store, references, self._sampler(), self.split)
+        trainer = Trainer(c, potential, store, references, self._make_sampler(), self.split)
         if c.networks == "new":
             _freeze(potential, len(self.base.elements))
         if self.saved is None:
@@ -171,7 +171,7 @@ class LearnRun(Run):
         options = Options(c.seed, dtype, c.model.output_scale)
         return continued_potential(self.base, dataset.numbers, energies, input_map, options), store
 
-    def _sampler(self) -> AdaptiveSelection:
+    def _make_sampler(self) -> AdaptiveSelection:
         c = self.config
         states = [e.state for e in self.entries]
         new = len(self.tasks) - 1
@@ -241,6 +241,9 @@ class LearnRun(Run):
                 trainer.potential, trainer.store, trainer.references, self._check_groups(), factors
             )
         return keep_networks(data, self.base) if self.config.networks == "new" else data
+
+    def _selected(self) -> dict[str, Any]:
+        return {}  # the report has more of it
 
     def report(self) -> dict[str, Any]:
         """Return the retention report as plain data."""

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from lmlp.errors import ConfigError
+from lmlp.training.rule import SelectionRule
 
 _UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 _BYTES = {"": 1, "b": 1, "k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
@@ -36,9 +37,24 @@ def parse_bytes(value: Any) -> Any:
     return int(float(match[1]) * _BYTES[match[2]])
 
 
+def parse_selection(value: Any) -> Any:
+    """Return the rule of ``"adaptive"``, of a share p_fit, of a mapping; None of ``"uniform"``."""
+    if isinstance(value, str) and value.strip().lower() in ("uniform", "adaptive"):
+        return None if value.strip().lower() == "uniform" else {}
+    if isinstance(value, str):
+        try:
+            return {"share": float(value)}
+        except ValueError:
+            raise ValueError(f"{value!r}: write uniform, adaptive or a share of the data") from None
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return {"share": value}
+    return value
+
+
 Duration = Annotated[float, BeforeValidator(parse_duration), Field(gt=0)]
 Bytes = Annotated[int, BeforeValidator(parse_bytes), Field(ge=0)]
 Positive = Annotated[float, Field(gt=0)]
+Selection = Annotated[SelectionRule | None, BeforeValidator(parse_selection)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 
 
@@ -131,6 +147,15 @@ class TrainConfig(_Section):
     epochs: int | None = Field(default=None, ge=1)
     time_limit: Duration | None = Field(default=None, description="seconds for the whole run, or 6m, 1h30m")
     batch_size: int = Field(default=8, ge=1)
+    selection: Selection = Field(
+        default=None,
+        description="uniform: all data in every epoch; adaptive: a share of them, chosen by their losses",
+    )
+    valid_every: int | None = Field(
+        default=None,
+        ge=1,
+        description="epochs between validations; 1, or half a pass if adaptive",
+    )
     valid_fraction: Fraction = Field(
         default=0.05, description="each member's own share to choose its best weights"
     )
@@ -161,7 +186,16 @@ class TrainConfig(_Section):
     @property
     def max_epochs(self) -> int | None:
         """Epochs to run; None: until the time limit."""
-        return 200 if self.epochs is None and self.time_limit is None else self.epochs
+        if self.epochs is not None or self.time_limit is not None:
+            return self.epochs
+        return 200 if self.selection is None else round(100 / self.selection.share)
+
+    @property
+    def epochs_per_validation(self) -> int:
+        """Epochs from one validation to the next."""
+        if self.valid_every is not None:
+            return self.valid_every
+        return 1 if self.selection is None else max(1, round(0.5 / self.selection.share))
 
     @property
     def checkpoint(self) -> Path:

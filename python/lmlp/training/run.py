@@ -21,7 +21,7 @@ from lmlp.model.network import EnsembleNetwork
 from lmlp.model.potential import EnsemblePotential
 from lmlp.model.scaling import FeatureMoments, fit_atomic_energies, fit_input_map, useful_columns
 from lmlp.structure import Structure
-from lmlp.training.batching import ShuffledBatches, make_references
+from lmlp.training.batching import Sampler, ShuffledBatches, make_references
 from lmlp.training.calibration import evaluate_held_out, model_errors
 from lmlp.training.checkpoint import load_checkpoint, model_fields, save_checkpoint
 from lmlp.training.config import TrainConfig
@@ -32,6 +32,7 @@ from lmlp.training.log import JsonLog
 from lmlp.training.observer import Observer
 from lmlp.training.restore import potential_from_state, potential_state
 from lmlp.training.schedule import Progress
+from lmlp.training.selection import AdaptiveSelection, outcome
 from lmlp.training.store import Store
 from lmlp.training.trainer import Split, Trainer
 
@@ -156,6 +157,7 @@ class Run:
             "valid",
             "threads",
             "memory_budget",
+            "derivatives",
             "checkpoint_interval",
         )
         changed = [k for k in new if k not in free and old.get(k) != new[k]]
@@ -193,11 +195,20 @@ class Run:
         else:
             potential, store = self._new_potential(dtype)
         references = make_references(dataset, potential.atomic_energies)
-        sampler = ShuffledBatches(self.split.train, c.batch_size, c.seed)
-        trainer = Trainer(c, potential, store, references, sampler, self.split)
+        trainer = Trainer(c, potential, store, references, self._make_sampler(), self.split)
         if trainer.with_forces:
             self._store_derivatives(store)
         return trainer
+
+    def _make_sampler(self) -> Sampler:
+        """Build what chooses the structures of each step."""
+        c = self.config
+        if c.selection is None:
+            return ShuffledBatches(self.split.train, c.batch_size, c.seed)
+        tasks = np.zeros(len(self.dataset), dtype=np.int64)
+        return AdaptiveSelection(
+            self.split.train, tasks, batch_size=c.batch_size, seed=c.seed, rule=c.selection
+        )
 
     def _store_derivatives(self, store: Store) -> None:
         """Store what pays; a resumed run does as it did before, so that it repeats the same bits."""
@@ -207,7 +218,8 @@ class Run:
         if self.saved is not None:
             mode = "stored" if self.saved.get("stored_derivatives") else "computed"
         if c.max_epochs is not None:
-            passes = 2.0 * c.max_epochs * c.model.members * len(self.split.train[0]) / len(ids)
+            share = 1.0 if c.selection is None else c.selection.share
+            passes = 2.0 * c.max_epochs * share * c.model.members * len(self.split.train[0]) / len(ids)
         if c.time_limit is not None:
             seconds = c.time_limit - (time.monotonic() - self.started)
         plan = Plan(mode, passes, seconds)
@@ -363,8 +375,22 @@ class Run:
             "steps": trainer.position.total,
             "seconds": round(self.progress.elapsed, 3),
             "best_epoch": trainer.best.epoch.tolist(),
+            "gradient_evaluations": trainer.position.evaluations // trainer.potential.n_members,
             "holdout": {k: results.get(k) for k in ("energy_rmse", "force_rmse")},
+            **self._selected(),
         }
         self.log.write(record)
         self.observer.on_end(record)
         return data
+
+    def _selected(self) -> dict[str, Any]:
+        """Tell which structures were parked or excluded, if they were chosen by their losses."""
+        sampler = self.trainer.sampler
+        if not isinstance(sampler, AdaptiveSelection):
+            return {}
+        found = outcome(
+            sampler, [s.source or f"structure {i}" for i, s in enumerate(self.dataset.structures)]
+        )
+        for entry in found["suspects"]:
+            self.observer.on_message(f"{entry['source']}: {entry['reason']}")
+        return {"selection": found}

@@ -52,6 +52,7 @@ class Position:
         step: steps finished in the present epoch.
         total: steps finished.
         epoch_seconds: time spent in the present epoch.
+        evaluations: gradients of single structures in all steps, over all members.
     """
 
     sums: ErrorSums
@@ -59,6 +60,7 @@ class Position:
     step: int = 0
     total: int = 0
     epoch_seconds: float = 0.0
+    evaluations: int = 0
 
 
 def make_optimizer(config: TrainConfig, potential: EnsemblePotential) -> Optimizer:
@@ -162,6 +164,7 @@ class Trainer:
         set_step_size(self.optimizer, self.config.optimizer, share)
         self.optimizer.step()
         self.average.update(self.parameters, self.position.total + 1)
+        self.position.evaluations += len(ids)
         self.sampler.observe(ids, losses)
 
     def _bad_gradients(self, groups: Sequence[np.ndarray], weights: LossWeights) -> np.ndarray:
@@ -250,12 +253,14 @@ class Trainer:
                     if time.monotonic() - saved > self.config.checkpoint_interval:
                         save()
                         saved = time.monotonic()
-                on_epoch(self._end_epoch())
+                on_epoch(self._end_epoch(progress))
         save()
 
-    def _finished(self, progress: Progress) -> bool:
+    def _finished(self, progress: Progress, epochs: int | None = None) -> bool:
+        """Whether nothing is left after some epochs, default those that have ended."""
+        epochs = self.position.epoch if epochs is None else epochs
         limit = self.config.max_epochs
-        if limit is not None and self.position.epoch >= limit:
+        if limit is not None and epochs >= limit:
             return True
         return self.position.total > 0 and progress.seconds is not None and progress.share(0) >= 1.0
 
@@ -270,11 +275,8 @@ class Trainer:
         self.position.total += 1
         self.position.epoch_seconds += time.monotonic() - start
 
-    def _end_epoch(self) -> dict[str, Any]:
-        loss, valid = self.validate()
-        if torch.isnan(loss).any() and not valid:
-            loss = torch.full_like(loss, -float(self.position.epoch))  # nothing to choose by: keep the last
-        self.best.offer(self.average.values, loss, self.position.epoch)
+    def _end_epoch(self, progress: Progress) -> dict[str, Any]:
+        valid = self._judge(progress)
         self.sampler.finish_epoch(self.position.epoch)
         record = {
             "type": "epoch",
@@ -282,11 +284,27 @@ class Trainer:
             "seconds": round(self.position.epoch_seconds, 4),
             "train": self.position.sums.summary(),
             "valid": valid,
+            "gradient_evaluations": self.position.evaluations // self.potential.n_members,
         }
         self.position = Position(
-            ErrorSums(self.potential.n_members), epoch=self.position.epoch + 1, total=self.position.total
+            ErrorSums(self.potential.n_members),
+            epoch=self.position.epoch + 1,
+            total=self.position.total,
+            evaluations=self.position.evaluations,
         )
         return record
+
+    def _judge(self, progress: Progress) -> dict[str, Any]:
+        """Validate if it is time to, or the last one, and keep the members that have improved."""
+        epoch = self.position.epoch
+        every = self.config.epochs_per_validation
+        if (epoch + 1) % every and not self._finished(progress, epoch + 1):
+            return {}
+        loss, valid = self.validate()
+        if torch.isnan(loss).any() and not valid:
+            loss = torch.full_like(loss, -float(epoch))  # nothing to choose by: keep the last
+        self.best.offer(self.average.values, loss, epoch)
+        return valid
 
     # State ----------------------------------------------------------------------------------------
 
@@ -304,6 +322,7 @@ class Trainer:
             "position": [p.epoch, p.step, p.total],
             "sums": p.sums.values,
             "epoch_seconds": p.epoch_seconds,
+            "evaluations": p.evaluations,
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -321,7 +340,12 @@ class Trainer:
         self.sampler.restore(state.get("sampler", {}))
         epoch, step, total = state["position"]
         self.position = Position(
-            ErrorSums(self.potential.n_members), epoch, step, total, state["epoch_seconds"]
+            ErrorSums(self.potential.n_members),
+            epoch,
+            step,
+            total,
+            state["epoch_seconds"],
+            state.get("evaluations", 0),
         )
         self.position.sums.values.copy_(state["sums"])
 

@@ -1,12 +1,16 @@
 """Adaptive selection: who is drawn, parked, looked at again, suspected; exact resume inside the trainer."""
 
+import dataclasses
+
 import numpy as np
 import pytest
-from lmlp.errors import InvalidArgumentError
-from lmlp.lifelong.selection import AdaptiveSelection, SelectionRule
-from lmlp.training import Observer
+from lmlp.errors import ConfigError, InvalidArgumentError
+from lmlp.training import Observer, make_config
 from lmlp.training.checkpoint import load_checkpoint
+from lmlp.training.log import read_log
+from lmlp.training.rule import SelectionRule
 from lmlp.training.run import Run
+from lmlp.training.selection import AdaptiveSelection
 
 from tests.python.training.test_resume import StopAt, _same_model, _same_state
 from tests.python.training.toy import clusters, settings
@@ -175,32 +179,77 @@ def test_impossible_numbers_are_refused(wrong):
         SelectionRule(**wrong)
 
 
-class SelectiveRun(Run):
-    """Trains with adaptive selection."""
-
-    def _make_trainer(self):
-        trainer = super()._make_trainer()
-        rule = SelectionRule(share=0.5, redundant_after=1, smallest=0.5, recheck_every=3)
-        trainer.sampler = AdaptiveSelection(
-            self.split.train, np.zeros(len(self.dataset), int), batch_size=3, seed=1, rule=rule
-        )
-        return trainer
+RULE = {"share": 0.5, "redundant_after": 1, "smallest": 0.5, "recheck_every": 3}
 
 
 def test_interrupted_training_goes_on_exactly(tmp_path):
     for folder in ("straight", "broken"):
         (tmp_path / folder).mkdir()
-    straight = settings(tmp_path / "straight", clusters(24), epochs=12)
-    run = SelectiveRun(straight, Observer())
+    straight = settings(tmp_path / "straight", clusters(24), epochs=12, selection=RULE)
+    run = Run(straight, Observer())
     expected = run.train()
-    assert (run.trainer.sampler.ledger.status == 1).any()  # the state that must survive is not the first one
-    assert run.trainer.sampler.ledger.uses.sum() == 12 * 2 * run.trainer.sampler.n_draws
-    broken = settings(tmp_path / "broken", clusters(24), epochs=12)
+    sampler = run.trainer.sampler
+    assert (sampler.ledger.status == 1).any()  # the state that must survive is not the first one
+    assert sampler.ledger.uses.sum() == 12 * 2 * sampler.n_draws
+    broken = settings(tmp_path / "broken", clusters(24), epochs=12, selection=RULE)
     with pytest.raises(KeyboardInterrupt):
-        SelectiveRun(broken, StopAt(20)).train()
+        Run(broken, StopAt(20)).train()
     assert load_checkpoint(broken.checkpoint)["position"][1] > 0  # in mid-epoch
-    model = SelectiveRun(broken, Observer(), resume=True).train()
+    model = Run(broken, Observer(), resume=True).train()
     assert _same_model(model, expected)
     a, b = load_checkpoint(broken.checkpoint), load_checkpoint(straight.checkpoint)
     assert _same_state(a, b)
     assert _same_ledger(a["sampler"], b["sampler"])
+    logs = [[r for r in read_log(c.log) if r["type"] != "start"] for c in (straight, broken)]
+    counts = [[r["gradient_evaluations"] for r in log] for log in logs]
+    assert counts[0] == counts[1]
+    n = sampler.n_draws
+    assert counts[0] == [n * k for k in range(1, 13)] + [12 * n]
+    assert logs[0][-1]["selection"] == {"parked": int((sampler.ledger.status == 1).sum()), "suspects": []}
+
+
+def test_validation_now_and_then_and_at_the_end(tmp_path):
+    config = settings(tmp_path, clusters(24), epochs=7, valid_every=3)
+    run = Run(config, Observer())
+    run.train()
+    epochs = [r for r in read_log(config.log) if r["type"] == "epoch"]
+    assert [bool(r["valid"]) for r in epochs] == [False, False, True, False, False, True, True]
+    assert set(run.trainer.best.epoch.tolist()) <= {2, 5, 6}
+
+
+def test_a_wrong_label_is_named_at_the_end(tmp_path):
+    structures = clusters(30)
+    structures[11] = dataclasses.replace(structures[11], energy=structures[11].energy + 40.0)
+    rule = {"share": 0.5, "suspect_after": 4}
+    heard = []
+
+    class Ear(Observer):
+        def on_message(self, text):
+            heard.append(text)
+
+    config = settings(
+        tmp_path, structures, epochs=70, selection=rule, valid_fraction=0.0, holdout_fraction=0.0
+    )
+    Run(config, Ear()).train()
+    suspects = read_log(config.log)[-1]["selection"]["suspects"]
+    # few structures and tiny networks: some that are merely hard are accused as well
+    named = {s["source"].rpartition(":")[2]: s["reason"] for s in suspects}
+    assert "11" in named
+    assert len(named) < 6
+    assert "suspect (wrong label" in named["11"]
+    assert any(f"train.xyz:11: {named['11']}" in text for text in heard)
+
+
+def test_how_selection_is_asked_for():
+    def config(value, **more):
+        return make_config({"data": "a.xyz", "output": "m.pt", "selection": value, **more})
+
+    assert config("uniform").selection is None
+    assert config("adaptive").selection == SelectionRule()
+    assert config("0.25").selection == config(0.25).selection == SelectionRule(share=0.25)
+    assert config({"share": 0.2, "recheck_every": 7}).selection.recheck_every == 7
+    assert (config("adaptive").max_epochs, config("uniform").max_epochs) == (1000, 200)
+    assert [config(v).epochs_per_validation for v in ("uniform", "adaptive")] == [1, 5]
+    for wrong in ("often", 1.5, {"shares": 0.1}):
+        with pytest.raises(ConfigError, match="selection"):
+            config(wrong)
