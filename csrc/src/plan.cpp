@@ -50,6 +50,14 @@ bool same(const AngularParameters& a, const AngularParameters& b) {
     return a.lambda == b.lambda && a.xi == b.xi && a.zeta == b.zeta && a.l == b.l;
 }
 
+// Index of the channel with these weights, which is added if it is new.
+int add_channel(const std::vector<double>& weights, std::vector<std::vector<double>>& channels) {
+    const auto found = std::find(channels.begin(), channels.end(), weights);
+    if (found != channels.end()) return static_cast<int>(found - channels.begin());
+    channels.push_back(weights);
+    return static_cast<int>(channels.size()) - 1;
+}
+
 void check_selection(const std::string& symbol, std::span<const int> atomic_numbers, std::size_t row) {
     const int z = atomic_number(symbol);
     if (std::find(atomic_numbers.begin(), atomic_numbers.end(), z) != atomic_numbers.end()) return;
@@ -94,7 +102,7 @@ Plan::Plan(const DescriptorSpec& spec, std::span<const int> atomic_numbers) {
     add_combos(spec);
     view_.n_species = static_cast<int>(atomic_numbers.size());
     view_.n_element_pairs = view_.n_species * (view_.n_species + 1) / 2;
-    add_rows(spec, atomic_numbers);
+    add_slots(spec, atomic_numbers);
     view_.angular_form = angular_form(spec);
     add_polynomials();
     fill_view(spec);
@@ -140,26 +148,38 @@ void Plan::add_combos(const DescriptorSpec& spec) {
     }
 }
 
-void Plan::add_rows(const DescriptorSpec& spec, std::span<const int> atomic_numbers) {
+void Plan::add_slots(const DescriptorSpec& spec, std::span<const int> atomic_numbers) {
     const std::vector<std::vector<double>> weights = element_weights(spec, atomic_numbers);
+    std::vector<std::vector<double>> radial_channels, angular_channels;
+    for (std::size_t n = 0; n < spec.functions.size(); ++n)
+        add_channel(weights[n], spec.functions[n].kind == Kind::radial ? radial_channels : angular_channels);
+    view_.radial_stride = static_cast<int>(padded(eta_.size()));
+    view_.combo_stride = static_cast<int>(padded(combo_angular_.size()));
+    view_.n_radial_channels = static_cast<int>(radial_channels.size());
+    view_.n_angular_channels = static_cast<int>(angular_channels.size());
+    const int angular_begin = view_.n_radial_channels * view_.radial_stride;
+    view_.n_slots = angular_begin + view_.n_angular_channels * view_.combo_stride;
     for (std::size_t n = 0; n < spec.functions.size(); ++n) {
         const SymmetryFunction& f = spec.functions[n];
         if (spec.type == "ACSF") check_selection(f.weight, atomic_numbers, n);
         if (f.kind == Kind::radial) {
-            radial_feature_.push_back(static_cast<int>(n));
-            radial_source_.push_back(add_radial(f.eta, f.shift, spec.cutoff));
-            radial_weight_.insert(radial_weight_.end(), weights[n].begin(), weights[n].end());
+            feature_slot_.push_back(add_channel(weights[n], radial_channels) * view_.radial_stride +
+                                    add_radial(f.eta, f.shift, spec.cutoff));
             continue;
         }
         if (spec.type == "ACSF") check_selection(f.weight2, atomic_numbers, n);
         const int r = add_radial(f.eta, f.shift, spec.angular_cutoff);
         const int a = add_angular(angular_parameters(spec, f));
         const auto begin = combo_angular_.begin() + combo_begin_[r];
-        angular_feature_.push_back(static_cast<int>(n));
-        angular_source_.push_back(static_cast<int>(
-            std::find(begin, combo_angular_.begin() + combo_begin_[r + 1], a) - combo_angular_.begin()));
-        angular_weight_.insert(angular_weight_.end(), weights[n].begin(), weights[n].end());
+        const auto combo = std::find(begin, combo_angular_.begin() + combo_begin_[r + 1], a);
+        feature_slot_.push_back(angular_begin +
+                                add_channel(weights[n], angular_channels) * view_.combo_stride +
+                                static_cast<int>(combo - combo_angular_.begin()));
     }
+    for (const std::vector<double>& w : radial_channels)
+        radial_weight_.insert(radial_weight_.end(), w.begin(), w.end());
+    for (const std::vector<double>& w : angular_channels)
+        angular_weight_.insert(angular_weight_.end(), w.begin(), w.end());
 }
 
 // The moment path needs polynomials in cos(theta) of bounded degree.
@@ -173,8 +193,7 @@ void Plan::add_polynomials() {
     view_.has_moments = true;
     view_.nonnegative = view_.angular_form != AngularForm::legendre;
     view_.degree = degree;
-    constexpr int spilled = 3;  // zeros that sum_harmonics() writes beyond the last degree
-    const std::size_t stride = padded(degree + 1 + spilled), n_angulars = angular_.size();
+    const std::size_t stride = padded(degree + 1), n_angulars = angular_.size();
     const std::size_t angular_stride = padded(n_angulars);
     view_.stride = static_cast<int>(stride);
     view_.angular_stride = static_cast<int>(angular_stride);
@@ -183,8 +202,8 @@ void Plan::add_polynomials() {
     for (std::size_t a = 0; a < n_angulars; ++a) {
         const std::vector<double> expansion = legendre_expansion(view_.angular_form, angular_[a], degree);
         for (int l = 0; l <= degree; ++l) {
-            legendre_[a * stride + l] = expansion[l];
-            legendre_by_degree_[l * angular_stride + a] = expansion[l];
+            legendre_[a * stride + degree - l] = expansion[l];
+            legendre_by_degree_[(degree - l) * angular_stride + a] = expansion[l];
         }
         at_one_.push_back(polynomial_value(view_.angular_form, angular_[a], 1.0));
     }
@@ -192,21 +211,26 @@ void Plan::add_polynomials() {
 }
 
 void Plan::add_harmonics() {
-    const int degree = view_.degree, stride = view_.stride;
-    for (std::vector<double>* table : {&beta_, &norm_, &slope_})
-        table->assign((degree + 1) * stride + max_width, 0.0);
+    const int degree = view_.degree;
+    harmonic_row_.push_back(0);
+    for (int m = 0; m <= degree; ++m)
+        harmonic_row_.push_back(harmonic_row_.back() + static_cast<int>(padded(degree - m + 1)));
+    view_.n_harmonics = harmonic_row_.back();
+    norm_.assign(view_.n_harmonics, 0.0);
+    order_.assign(view_.n_harmonics, 0.0);
+    beta_.assign((degree + 1) * (degree + 2), 0.0);
     double start = 1.0;  // N_mm = sqrt(2 / (2m)!) (2m - 1)!!, but 1 for m = 0
     for (int m = 0; m <= degree; ++m) {
         if (m > 1) start *= std::sqrt((2.0 * m - 1) / (2.0 * m));
         double norm = start;
         for (int l = m; l <= degree; ++l) {
-            const std::size_t at = static_cast<std::size_t>(m) * stride + l;
+            const std::size_t at = static_cast<std::size_t>(harmonic_row_[m]) + degree - l;
             if (l > m) {
                 norm *= (2.0 * l - 1) / std::sqrt(static_cast<double>(l - m) * (l + m));
-                beta_[at] = (l - 1.0 - m) * (l - 1.0 + m) / ((2.0 * l - 1) * (2.0 * l - 3));
+                beta_[m * (degree + 2) + l] = (l - 1.0 - m) * (l - 1.0 + m) / ((2.0 * l - 1) * (2.0 * l - 3));
             }
             norm_[at] = norm * norm;
-            slope_[at] = norm * norm * (l - m);
+            order_[at] = l - m;
         }
     }
 }
@@ -218,8 +242,6 @@ void Plan::fill_view(const DescriptorSpec& spec) {
     v.cutoff = spec.cutoff;
     v.angular_cutoff = spec.angular_cutoff;
     v.n_features = static_cast<int>(spec.functions.size());
-    v.n_rows_radial = static_cast<int>(radial_feature_.size());
-    v.n_rows_angular = static_cast<int>(angular_feature_.size());
     v.n_radials = static_cast<int>(eta_.size());
     v.eta = eta_.data();
     v.shift = shift_.data();
@@ -230,18 +252,16 @@ void Plan::fill_view(const DescriptorSpec& spec) {
     v.n_combos = static_cast<int>(combo_angular_.size());
     v.combo_begin = combo_begin_.data();
     v.combo_angular = combo_angular_.data();
-    v.radial_feature = radial_feature_.data();
-    v.radial_source = radial_source_.data();
     v.radial_weight = radial_weight_.data();
-    v.angular_feature = angular_feature_.data();
-    v.angular_source = angular_source_.data();
     v.angular_weight = angular_weight_.data();
+    v.feature_slot = feature_slot_.data();
     v.legendre = legendre_.data();
     v.at_one = at_one_.data();
     v.legendre_by_degree = legendre_by_degree_.data();
+    v.harmonic_row = harmonic_row_.data();
     v.harmonic_beta = beta_.data();
     v.harmonic_norm = norm_.data();
-    v.harmonic_slope = slope_.data();
+    v.harmonic_order = order_.data();
 }
 
 }  // namespace lmlp

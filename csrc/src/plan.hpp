@@ -2,8 +2,8 @@
 // angular function once per triple, and element weights act on sums over one element or one element pair.
 //
 //   S_k^e   = sum_{j in e} f_k(R_ij)                                  radial sum of element e
-//   S_c^ee' = sum_{j in e, k in e', unordered} f f a                  angular sum of combination c = (radial,
-//   angular) G_n     = T( sum_e w_n(e) S^e )   or   T( sum_ee' w_n(e, e') S^ee' )
+//   S_c^ee' = sum_{j in e, k in e', unordered} f f a     angular sum of combination c = (radial, angular)
+//   G_n     = T( sum_e w_n(e) S^e )   or   T( sum_ee' w_n(e, e') S^ee' )
 #pragma once
 
 #include <cstdint>
@@ -25,7 +25,7 @@ struct AngularParameters {
 // Plain pointers into a Plan: kernels see nothing else, so that no inline library code is compiled for one
 // instruction set and used on another.
 struct PlanView {
-    int n_species, n_features, n_rows_radial, n_rows_angular;
+    int n_species, n_features;
     RadialForm radial_form;
     AngularForm angular_form;
     ScalingForm scaling_form;
@@ -43,35 +43,40 @@ struct PlanView {
 
     // Combinations sorted by radial function: those of r are [combo_begin[r], combo_begin[r + 1]).
     int n_combos;
+    int combo_stride;          // n_combos, padded to whole vectors of any width
     const int* combo_begin;    // [n_angular_radials + 1]
     const int* combo_angular;  // [n_combos]
 
-    // Rows: feature, source sum, weights.
-    const int* radial_feature;     // [n_rows_radial]
-    const int* radial_source;      // radial function
-    const double* radial_weight;   // [n_rows_radial, n_species]
-    const int* angular_feature;    // [n_rows_angular]
-    const int* angular_source;     // combination
-    const double* angular_weight;  // [n_rows_angular, n_element_pairs]
+    // Functions by slots: every distinct element weight (channel) times every radial function, then every
+    // distinct weight of element pairs times every combination, whether a function uses it or not.
+    int n_slots;
+    int n_radial_channels, n_angular_channels;
+    int radial_stride;  // n_radials, padded
     int n_element_pairs;
+    const double* radial_weight;   // [n_radial_channels, n_species]
+    const double* angular_weight;  // [n_angular_channels, n_element_pairs]
+    const int* feature_slot;       // [n_features]
 
     // Moment path: a(c) = sum_l legendre[a][l] P_l(c), and real harmonics scaled so that
     // sum_m Y_lm(u) Y_lm(v) = P_l(u.v). Y_lm = N_lm q_lm(z) (A_m or B_m), A_m + i B_m = (x + iy)^m, where
     // q_lm is the monic polynomial of degree l - m proportional to the m-th derivative of P_l:
     //   q_mm = 1,   q_l+1,m = z q_lm - beta_l+1,m q_l-1,m,   dq_lm/dz = (l - m) q_l,m+1.
-    // Nothing divides by sin(theta): there are no polar singularities. Tables by degree are zero padded to
-    // `stride`, a multiple of every vector width.
+    // Nothing divides by sin(theta): there are no polar singularities. Tables by degree run downward, entry i
+    // for l = degree - i, so that all rows of harmonics (one per m, l >= m) start at a vector's start; they
+    // are zero padded to whole vectors of any width.
     bool has_moments;
     bool nonnegative;                  // every a >= 0: a small sum can be told from its terms
     int degree;                        // L
-    int stride;                        // > L + 3
+    int stride;                        // degree + 1, padded
     const double* legendre;            // [n_angulars, stride]
     int angular_stride;                // n_angulars, padded
     const double* legendre_by_degree;  // the transpose, [degree + 1, angular_stride]
     const double* at_one;              // a(1), [n_angulars]
-    const double* harmonic_beta;       // [degree + 1 (m), stride (l)], a few readable beyond the end
-    const double* harmonic_norm;       // N_lm^2, zero for l < m
-    const double* harmonic_slope;      // N_lm^2 (l - m)
+    int n_harmonics;                   // of all rows, padded
+    const int* harmonic_row;           // start of row m, [degree + 2]
+    const double* harmonic_beta;       // beta_lm [degree + 1 (m), degree + 2 (l, upward)]
+    const double* harmonic_norm;       // N_lm^2 [n_harmonics]
+    const double* harmonic_order;      // l - m [n_harmonics]
 };
 
 // Index of the unordered pair of species. Static: kernels of each instruction set need their own.
@@ -92,7 +97,7 @@ class Plan {
     int add_angular(const AngularParameters& parameters);
     void add_radials(const DescriptorSpec& spec);
     void add_combos(const DescriptorSpec& spec);
-    void add_rows(const DescriptorSpec& spec, std::span<const int> atomic_numbers);
+    void add_slots(const DescriptorSpec& spec, std::span<const int> atomic_numbers);
     void add_polynomials();
     void add_harmonics();
     void fill_view(const DescriptorSpec& spec);
@@ -101,9 +106,10 @@ class Plan {
     std::vector<std::uint8_t> used_by_radials_;
     std::vector<AngularParameters> angular_;
     std::vector<int> combo_begin_, combo_angular_;
-    std::vector<int> radial_feature_, radial_source_, angular_feature_, angular_source_;
+    std::vector<int> feature_slot_;
     std::vector<double> radial_weight_, angular_weight_;
-    std::vector<double> legendre_, legendre_by_degree_, at_one_, beta_, norm_, slope_;
+    std::vector<double> legendre_, legendre_by_degree_, at_one_, beta_, norm_, order_;
+    std::vector<int> harmonic_row_;
     PlanView view_{};
 };
 

@@ -1,4 +1,4 @@
-// Scaling T of a sum: value and derivative, one struct each.
+// Scaling T of a sum: value and derivative, one struct each, for vectors of sums.
 #pragma once
 
 #include "functions/forms.hpp"
@@ -7,49 +7,47 @@
 namespace lmlp::LMLP_KERNEL {
 namespace {
 
-struct ScalingLinear {
-    static double value(double s) { return s; }
-    static double slope(double) { return 1; }
-};
-
 // derivative 0 where the sum is 0
 struct ScalingSqrt {
-    static double value(double s) { return s > 0 ? __builtin_sqrt(s) : 0; }
-    static double slope(double s) { return s > 0 ? 0.5 / __builtin_sqrt(s) : 0; }
+    static Vec value(Vec s) { return square_root(choose(s > Vec{}, s, Vec{})); }
+    static Vec slope(Vec s) {
+        const Bits positive = s > Vec{};
+        return choose(positive, fill(0.5) / square_root(choose(positive, s, fill(1.0))), Vec{});
+    }
 };
 
 // 3 [ (s + 1)^(1/3) - 1 ], written so that a small s keeps its digits
 struct ScalingCrss {
-    static double value(double s) {
-        const double root = __builtin_cbrt(s + 1);
-        return 3 * s / (root * root + root + 1);
+    static Vec root(Vec s) {
+        double t[W];
+        store(t, s + fill(1.0));
+        for (int i = 0; i < W; ++i) t[i] = __builtin_cbrt(t[i]);
+        return load(t);
     }
-    static double slope(double s) {
-        const double root = __builtin_cbrt(s + 1);
-        return 1 / (root * root);
+    static Vec value(Vec s) {
+        const Vec r = root(s);
+        return fill(3.0) * s / (r * r + r + fill(1.0));
+    }
+    static Vec slope(Vec s) {
+        const Vec r = root(s);
+        return fill(1.0) / (r * r);
     }
 };
 
-inline double scaled(ScalingForm form, double s) {
-    switch (form) {
-        case ScalingForm::linear:
-            return ScalingLinear::value(s);
-        case ScalingForm::sqrt:
-            return ScalingSqrt::value(s);
-        default:
-            return ScalingCrss::value(s);
-    }
+// sums <- T(sums); n, a multiple of W, of them
+inline void scale(ScalingForm form, int n, double* sums) {
+    for (int i = 0; i < n && form == ScalingForm::sqrt; i += W)
+        store(sums + i, ScalingSqrt::value(load(sums + i)));
+    for (int i = 0; i < n && form == ScalingForm::crss; i += W)
+        store(sums + i, ScalingCrss::value(load(sums + i)));
 }
 
-inline double scaled_slope(ScalingForm form, double s) {
-    switch (form) {
-        case ScalingForm::linear:
-            return ScalingLinear::slope(s);
-        case ScalingForm::sqrt:
-            return ScalingSqrt::slope(s);
-        default:
-            return ScalingCrss::slope(s);
-    }
+// sums <- T'(sums)
+inline void slope_of_scale(ScalingForm form, int n, double* sums) {
+    for (int i = 0; i < n && form == ScalingForm::sqrt; i += W)
+        store(sums + i, ScalingSqrt::slope(load(sums + i)));
+    for (int i = 0; i < n && form == ScalingForm::crss; i += W)
+        store(sums + i, ScalingCrss::slope(load(sums + i)));
 }
 
 }  // namespace

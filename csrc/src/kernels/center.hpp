@@ -2,9 +2,10 @@
 //   vectors -> (R, u) -> f(R) -> sums per element or element pair -> weighted sums -> scaling -> features.
 #pragma once
 
-#include "functions/scaling.hpp"
-#include "kernels/moments.hpp"
+#include "kernels/moment_gradients.hpp"
+#include "kernels/moment_tangents.hpp"
 #include "kernels/path.hpp"
+#include "kernels/slots.hpp"
 #include "kernels/triples.hpp"
 
 namespace lmlp::LMLP_KERNEL {
@@ -14,12 +15,6 @@ struct Geometry {
     Neighborhood nb;
     ElementPairs pairs;
     Moments moments;
-};
-
-// Sums per group [n_groups, n_radials] and per element pair [pairs.n, n_combos].
-struct Sums {
-    double* radial;
-    double* angular;
 };
 
 inline Outcome make_geometry(const PlanView& plan, const Center& center, Arena& arena, AngularPath path,
@@ -33,19 +28,23 @@ inline Outcome make_geometry(const PlanView& plan, const Center& center, Arena& 
     return outcome;
 }
 
-inline Sums make_sums(const PlanView& plan, const Geometry& geometry, Arena& arena) {
-    return {arena.doubles(static_cast<std::size_t>(geometry.nb.n_groups) * plan.n_radials),
-            arena.doubles(static_cast<std::size_t>(geometry.pairs.n) * plan.n_combos)};
-}
-
-inline void radial_sums(const PlanView& plan, const Neighborhood& nb, double* sums) {
+// Sums over the neighbors of each group, `factor` [size] times the radial functions or their derivatives f.
+inline void radial_sums(const PlanView& plan, const Neighborhood& nb, const double* f, const double* factor,
+                        double* sums) {
+    const int last = plan.n_radials - 1;
     for (int g = 0; g < nb.n_groups; ++g) {
-        for (int k = 0; k < plan.n_radials; ++k) {
-            if (!plan.used_by_radials[k]) continue;
-            const double* f = nb.f + static_cast<std::ptrdiff_t>(k) * nb.size;
-            Vec total{};
-            for (int j = nb.begin[g]; j < nb.begin[g + 1]; j += W) total += load(f + j);
-            sums[g * plan.n_radials + k] = sum(total);
+        for (int k = 0; k < plan.n_radials; k += W) {
+            Vec total[W];
+            const double* row[W];
+            unrolled<W>([&](auto i) {
+                total[i] = Vec{};
+                row[i] = f + static_cast<std::ptrdiff_t>(k + i < last ? k + i : last) * nb.size;
+            });
+            for (int j = nb.begin[g]; j < nb.begin[g + 1]; j += W) {
+                const Vec weight = factor != nullptr ? load(factor + j) : fill(1.0);
+                unrolled<W>([&](auto i) { total[i] += weight * load(row[i] + j); });
+            }
+            store(sums + g * plan.radial_stride + k, sums_of<0>(total));
         }
     }
 }
@@ -69,74 +68,44 @@ inline void angular_sums(const PlanView& plan, const Geometry& geometry, Arena& 
     }
 }
 
-inline Sums compute_sums(const PlanView& plan, const Geometry& geometry, Arena& arena) {
-    const Sums sums = make_sums(plan, geometry, arena);
-    radial_sums(plan, geometry.nb, sums.radial);
+// Weighted sums of all slots.
+inline double* compute_slots(const PlanView& plan, const Geometry& geometry, Arena& arena) {
+    const Sums sums = make_sums(plan, geometry.nb, geometry.pairs, arena, 1);
+    radial_sums(plan, geometry.nb, geometry.nb.f, nullptr, sums.radial);
     angular_sums(plan, geometry, arena, sums.angular);
-    return sums;
+    double* slots = allocate_doubles(arena, plan.n_slots);
+    weighted_sums(plan, geometry.nb, geometry.pairs, sums, slots);
+    return slots;
 }
 
-// Weighted sums of all rows, before scaling: result [n_features].
-inline void weighted_sums(const PlanView& plan, const Geometry& geometry, const Sums& sums, double* result) {
-    const Neighborhood& nb = geometry.nb;
-    for (int n = 0; n < plan.n_rows_radial; ++n) {
-        const double* weight = plan.radial_weight + static_cast<std::ptrdiff_t>(n) * plan.n_species;
-        double total = 0;
-        for (int g = 0; g < nb.n_groups; ++g)
-            total += weight[nb.species[g]] * sums.radial[g * plan.n_radials + plan.radial_source[n]];
-        result[plan.radial_feature[n]] = total;
-    }
-    const ElementPairs& pairs = geometry.pairs;
-    for (int n = 0; n < plan.n_rows_angular; ++n) {
-        const double* weight = plan.angular_weight + static_cast<std::ptrdiff_t>(n) * plan.n_element_pairs;
-        double total = 0;
-        for (int p = 0; p < pairs.n; ++p)
-            total += weight[pairs.index[p]] * sums.angular[p * plan.n_combos + plan.angular_source[n]];
-        result[plan.angular_feature[n]] = total;
-    }
-}
-
-// The transpose of weighted_sums(): dE/d(weighted sum) [n_features] -> dE/dS.
-inline void spread_gradients(const PlanView& plan, const Geometry& geometry, const double* grad, Sums& out) {
-    const Neighborhood& nb = geometry.nb;
-    for (int n = 0; n < plan.n_rows_radial; ++n) {
-        const double* weight = plan.radial_weight + static_cast<std::ptrdiff_t>(n) * plan.n_species;
-        const double g_n = grad[plan.radial_feature[n]];
-        for (int g = 0; g < nb.n_groups; ++g)
-            out.radial[g * plan.n_radials + plan.radial_source[n]] += weight[nb.species[g]] * g_n;
-    }
-    const ElementPairs& pairs = geometry.pairs;
-    for (int n = 0; n < plan.n_rows_angular; ++n) {
-        const double* weight = plan.angular_weight + static_cast<std::ptrdiff_t>(n) * plan.n_element_pairs;
-        const double g_n = grad[plan.angular_feature[n]];
-        for (int p = 0; p < pairs.n; ++p)
-            out.angular[p * plan.n_combos + plan.angular_source[n]] += weight[pairs.index[p]] * g_n;
-    }
-}
-
-// Sums of all features, if they have been computed, -> T', or nullptr where T is linear and no sum is needed.
-inline double* scaling_slopes(const PlanView& plan, const Geometry& geometry, Arena& arena, double* sums) {
+// T' of all slots, or nullptr where T is linear and no sum is needed.
+inline double* scaling_slopes(const PlanView& plan, const Geometry& geometry, Arena& arena) {
     if (plan.scaling_form == ScalingForm::linear) return nullptr;
-    if (sums == nullptr) {
-        sums = arena.doubles(plan.n_features);
-        weighted_sums(plan, geometry, compute_sums(plan, geometry, arena), sums);
-    }
-    for (int n = 0; n < plan.n_features; ++n) sums[n] = scaled_slope(plan.scaling_form, sums[n]);
-    return sums;
+    double* slots = compute_slots(plan, geometry, arena);
+    slope_of_scale(plan.scaling_form, plan.n_slots, slots);
+    return slots;
 }
 
 struct Kept {
     Geometry geometry;
-    double* sums;  // weighted sums of all features
+    const double* slopes;  // as of scaling_slopes()
 };
 
 // For `linear` backward() takes the paths that the cost model chose, without looking at sums: kept states
 // must give the same bits.
-inline KeptCenter* keep(const PlanView& plan, const Geometry& geometry, const double* sums, Arena& arena) {
+inline KeptCenter* keep(const PlanView& plan, const Geometry& geometry, int* chosen_paths,
+                        const double* slots, Arena& arena) {
     auto* kept = static_cast<Kept*>(arena.allocate(sizeof(Kept)));
     kept->geometry = geometry;
-    kept->sums = arena.doubles(plan.n_features);
-    for (int n = 0; n < plan.n_features; ++n) kept->sums[n] = sums[n];
+    kept->slopes = nullptr;
+    if (plan.scaling_form == ScalingForm::linear) {
+        kept->geometry.pairs.by_moments = chosen_paths;
+    } else {
+        double* slopes = allocate_doubles(arena, plan.n_slots);
+        for (int i = 0; i < plan.n_slots; i += W) store(slopes + i, load(slots + i));
+        slope_of_scale(plan.scaling_form, plan.n_slots, slopes);
+        kept->slopes = slopes;
+    }
     return reinterpret_cast<KeptCenter*>(kept);
 }
 
@@ -145,18 +114,12 @@ Outcome features(const PlanView& plan, const Center& center, Arena& arena, Angul
     Geometry geometry;
     const Outcome outcome = make_geometry(plan, center, arena, path, geometry);
     if (outcome.fault != Fault::none) return outcome;
-    int* chosen = nullptr;
-    if (kept != nullptr) {
-        chosen = arena.integers(geometry.pairs.n);
-        for (int p = 0; p < geometry.pairs.n; ++p) chosen[p] = geometry.pairs.by_moments[p];
-    }
-    weighted_sums(plan, geometry, compute_sums(plan, geometry, arena), result);
-    if (kept != nullptr) {
-        Geometry left = geometry;
-        if (plan.scaling_form == ScalingForm::linear) left.pairs.by_moments = chosen;
-        *kept = keep(plan, left, result, arena);
-    }
-    for (int n = 0; n < plan.n_features; ++n) result[n] = scaled(plan.scaling_form, result[n]);
+    int* chosen_paths = arena.integers(geometry.pairs.n);
+    for (int p = 0; p < geometry.pairs.n; ++p) chosen_paths[p] = geometry.pairs.by_moments[p];
+    double* slots = compute_slots(plan, geometry, arena);
+    if (kept != nullptr) *kept = keep(plan, geometry, chosen_paths, slots, arena);
+    scale(plan.scaling_form, plan.n_slots, slots);
+    features_of_slots(plan, slots, result);
     return outcome;
 }
 
@@ -183,7 +146,7 @@ inline void angular_gradients(const PlanView& plan, Geometry& geometry, Arena& a
     }
 }
 
-// (dE/df, dE/du) of the neighbors -> dE/dr_ij [n_pairs, 3]; grad_radial [n_groups, n_radials] = dE/dS.
+// (dE/df, dE/du) of the neighbors -> dE/dr_ij [n_pairs, 3]; grad_radial [n_groups, radial_stride] = dE/dS.
 inline void gather_gradients(const PlanView& plan, const Neighborhood& nb, const double* grad_radial,
                              const NeighborGradients& in, double* result) {
     for (int g = 0; g < nb.n_groups; ++g) {
@@ -191,7 +154,7 @@ inline void gather_gradients(const PlanView& plan, const Neighborhood& nb, const
             Vec along{};  // dE/dR
             for (int k = 0; k < plan.n_radials; ++k) {
                 const std::ptrdiff_t at = static_cast<std::ptrdiff_t>(k) * nb.size + j;
-                Vec grad = fill(grad_radial[g * plan.n_radials + k]);
+                Vec grad = fill(grad_radial[g * plan.radial_stride + k]);
                 if (k < plan.n_angular_radials) grad += load(in.f + at);
                 along += grad * load(nb.df + at);
             }
@@ -202,8 +165,8 @@ inline void gather_gradients(const PlanView& plan, const Neighborhood& nb, const
             along -= (gx * x + gy * y + gz * z) * inverse;
             const Vec rx = gx * inverse + along * x, ry = gy * inverse + along * y,
                       rz = gz * inverse + along * z;
-            for (int i = 0; i < W; ++i) {
-                if (nb.pair[j + i] < 0) continue;
+            const int end = nb.begin[g] + nb.n_all[g] - j;
+            for (int i = 0; i < W && i < end; ++i) {
                 double* out = result + 3 * static_cast<std::ptrdiff_t>(nb.pair[j + i]);
                 out[0] = rx[i];
                 out[1] = ry[i];
@@ -215,44 +178,35 @@ inline void gather_gradients(const PlanView& plan, const Neighborhood& nb, const
 
 void gradients_of_sides(const PlanView& plan, const Center& center, Arena& arena, const Sides& sides,
                         Geometry& geometry, const double* slopes) {
-    double* weighted = arena.doubles(plan.n_features);
-    const std::size_t n_radial = static_cast<std::size_t>(geometry.nb.n_groups) * plan.n_radials;
-    const std::size_t n_angular = static_cast<std::size_t>(geometry.pairs.n) * plan.n_combos;
-    double* radial = arena.doubles(sides.n * n_radial);
-    double* angular = arena.doubles(sides.n * n_angular);
+    const Neighborhood& nb = geometry.nb;
+    double* slots = allocate_doubles(arena, plan.n_slots);
+    const Sums sums = make_sums(plan, nb, geometry.pairs, arena, sides.n);
     auto* gradients = static_cast<NeighborGradients*>(arena.allocate(sides.n * sizeof(NeighborGradients)));
     for (int s = 0; s < sides.n; ++s) {
-        const double* grad = sides.in + s * sides.in_stride;
-        for (int n = 0; n < plan.n_features; ++n) weighted[n] = slopes ? slopes[n] * grad[n] : grad[n];
-        Sums out{radial + s * n_radial, angular + s * n_angular};
-        spread_gradients(plan, geometry, weighted, out);
-        gradients[s] = make_gradients(plan, geometry.nb, arena);
+        slots_of_features(plan, sides.in + s * sides.in_stride, slopes, slots);
+        spread_gradients(plan, nb, geometry.pairs, slots, side_of(plan, nb, geometry.pairs, sums, s));
+        gradients[s] = make_gradients(plan, nb, arena);
     }
-    angular_gradients(plan, geometry, arena, sides.n, angular, gradients);
+    angular_gradients(plan, geometry, arena, sides.n, sums.angular, gradients);
     for (int s = 0; s < sides.n; ++s) {
         double* result = sides.out + s * sides.out_stride;
         for (std::int64_t i = 0; i < 3 * center.n_pairs; ++i) result[i] = 0;
-        gather_gradients(plan, geometry.nb, radial + s * n_radial, gradients[s], result);
+        gather_gradients(plan, nb, side_of(plan, nb, geometry.pairs, sums, s).radial, gradients[s], result);
     }
 }
 
 Outcome backward(const PlanView& plan, const Center& center, Arena& arena, AngularPath path,
                  const Sides& sides, KeptCenter* kept) {
-    Kept state{};
-    Outcome outcome;
-    if (kept != nullptr)
-        state = *reinterpret_cast<Kept*>(kept);
-    else
-        outcome = make_geometry(plan, center, arena, path, state.geometry);
-    if (outcome.fault != Fault::none) return outcome;
-    // kept sums serve once more where members follow the mean
-    double* sums = nullptr;
-    if (state.sums != nullptr) {
-        sums = arena.doubles(plan.n_features);
-        for (int n = 0; n < plan.n_features; ++n) sums[n] = state.sums[n];
+    if (kept != nullptr) {
+        Kept state = *reinterpret_cast<Kept*>(kept);
+        gradients_of_sides(plan, center, arena, sides, state.geometry, state.slopes);
+        return {};
     }
-    gradients_of_sides(plan, center, arena, sides, state.geometry,
-                       scaling_slopes(plan, state.geometry, arena, sums));
+    Geometry geometry;
+    const Outcome outcome = make_geometry(plan, center, arena, path, geometry);
+    if (outcome.fault != Fault::none) return outcome;
+    const double* slopes = scaling_slopes(plan, geometry, arena);
+    gradients_of_sides(plan, center, arena, sides, geometry, slopes);
     return outcome;
 }
 
@@ -269,19 +223,6 @@ inline NeighborTangents make_tangents(const Neighborhood& nb, Arena& arena, cons
         d.z[j] = (v[2] - d.r[j] * nb.z[j]) * nb.inverse_r[j];
     }
     return d;
-}
-
-inline void radial_tangents(const PlanView& plan, const Neighborhood& nb, const NeighborTangents& d,
-                            double* sums) {
-    for (int g = 0; g < nb.n_groups; ++g) {
-        for (int k = 0; k < plan.n_radials; ++k) {
-            if (!plan.used_by_radials[k]) continue;
-            const double* df = nb.df + static_cast<std::ptrdiff_t>(k) * nb.size;
-            Vec total{};
-            for (int j = nb.begin[g]; j < nb.begin[g + 1]; j += W) total += load(df + j) * load(d.r + j);
-            sums[g * plan.n_radials + k] = sum(total);
-        }
-    }
 }
 
 inline void angular_tangents(const PlanView& plan, Geometry& geometry, Arena& arena, int n_sides,
@@ -311,19 +252,20 @@ Outcome tangent(const PlanView& plan, const Center& center, Arena& arena, Angula
     Geometry geometry;
     const Outcome outcome = make_geometry(plan, center, arena, path, geometry);
     if (outcome.fault != Fault::none) return outcome;
-    const double* slopes = scaling_slopes(plan, geometry, arena, nullptr);
-    const std::size_t n_angular = static_cast<std::size_t>(geometry.pairs.n) * plan.n_combos;
-    double* angular = arena.doubles(sides.n * n_angular);
+    const Neighborhood& nb = geometry.nb;
+    const double* slopes = scaling_slopes(plan, geometry, arena);
+    const Sums sums = make_sums(plan, nb, geometry.pairs, arena, sides.n);
     auto* tangents = static_cast<NeighborTangents*>(arena.allocate(sides.n * sizeof(NeighborTangents)));
-    for (int s = 0; s < sides.n; ++s)
-        tangents[s] = make_tangents(geometry.nb, arena, sides.in + s * sides.in_stride);
-    angular_tangents(plan, geometry, arena, sides.n, tangents, angular);
-    const Sums sums = make_sums(plan, geometry, arena);
+    for (int s = 0; s < sides.n; ++s) tangents[s] = make_tangents(nb, arena, sides.in + s * sides.in_stride);
+    angular_tangents(plan, geometry, arena, sides.n, tangents, sums.angular);
+    double* slots = allocate_doubles(arena, plan.n_slots);
     for (int s = 0; s < sides.n; ++s) {
-        double* result = sides.out + s * sides.out_stride;
-        radial_tangents(plan, geometry.nb, tangents[s], sums.radial);
-        weighted_sums(plan, geometry, {sums.radial, angular + s * n_angular}, result);
-        for (int n = 0; slopes && n < plan.n_features; ++n) result[n] *= slopes[n];
+        const Sums side = side_of(plan, nb, geometry.pairs, sums, s);
+        radial_sums(plan, nb, nb.df, tangents[s].r, side.radial);
+        weighted_sums(plan, nb, geometry.pairs, side, slots);
+        for (int i = 0; i < plan.n_slots && slopes != nullptr; i += W)
+            store(slots + i, load(slopes + i) * load(slots + i));
+        features_of_slots(plan, slots, sides.out + s * sides.out_stride);
     }
     return outcome;
 }

@@ -6,7 +6,7 @@
 namespace lmlp::LMLP_KERNEL {
 namespace {
 
-// Element pairs with at least one triple; sums are [n, n_combos] in this order.
+// Element pairs with at least one triple; sums are [n, combo_stride] in this order.
 struct ElementPairs {
     int n = 0;
     int *first = nullptr, *second = nullptr;  // groups

@@ -21,84 +21,123 @@ struct Neighborhood {
     double *f = nullptr, *df = nullptr;  // radial functions [n_radials, size]
 };
 
+inline double* allocate_doubles(Arena& arena, std::size_t n) {
+    return static_cast<double*>(arena.allocate(n * sizeof(double)));
+}
+
 constexpr double coincident_distance = 1e-6;  // Angstrom
 
-// Distances of all pairs; the first bad pair is reported.
-inline Outcome measure(const PlanView& plan, const Center& center, double* distance) {
+// The first bad pair, looked for when there is one.
+inline Outcome first_fault(const PlanView& plan, const Center& center) {
     for (std::int64_t p = 0; p < center.n_pairs; ++p) {
         const double* v = center.vectors + 3 * p;
-        const double r = __builtin_sqrt(v[0] * v[0] + v[1] * v[1] + v[2] * v[2]);
-        distance[p] = r;
         if (center.species[p] < 0 || center.species[p] >= plan.n_species) return {Fault::species, p};
         // the sum catches NaN and infinity, also where the square alone overflows
         const double probe = (v[0] - v[0]) + (v[1] - v[1]) + (v[2] - v[2]);
         if (probe != 0) return {Fault::not_finite, p};
-        if (r < coincident_distance) return {Fault::coincident, p};
+        if (__builtin_sqrt(v[0] * v[0] + v[1] * v[1] + v[2] * v[2]) < coincident_distance)
+            return {Fault::coincident, p};
     }
     return {};
 }
 
-// Groups present, their sizes and starts. Returns the group of each species (or -1).
-inline int* count_groups(const PlanView& plan, const Center& center, Arena& arena, const double* distance,
-                         Neighborhood& nb) {
-    int* n_all = arena.integers(plan.n_species);
-    int* n_angular = arena.integers(plan.n_species);
+// Distances of the W pairs whose vectors are at v; what is no distance or too short is added to `bad`.
+inline Vec measure_vector(const double* v, Bits& bad) {
+    const Vec first = load(v), second = load(v + W), third = load(v + 2 * W);
+    const Vec x = component<0>(first, second, third, AllLanes{}),
+              y = component<1>(first, second, third, AllLanes{}),
+              z = component<2>(first, second, third, AllLanes{});
+    const Vec r = square_root(x * x + y * y + z * z);
+    // infinite also where the square alone overflows: first_fault() decides
+    bad |= ~((r >= fill(coincident_distance)) & (r < fill(1e150)));
+    return r;
+}
+
+// Distances of all pairs; distance [n_pairs, padded].
+inline Outcome measure(const PlanView& plan, const Center& center, double* distance) {
+    Bits bad{};
+    const std::int64_t n = center.n_pairs, whole = n / W * W;
+    for (std::int64_t p = 0; p < whole; p += W)
+        store(distance + p, measure_vector(center.vectors + 3 * p, bad));
+    if (whole < n) {
+        double rest[3 * W];
+        for (double& x : rest) x = 1;
+        for (std::int64_t i = 0; i < 3 * (n - whole); ++i) rest[i] = center.vectors[3 * whole + i];
+        store(distance + whole, measure_vector(rest, bad));
+    }
+    bool good = !any(bad);
+    for (std::int64_t p = 0; p < n; ++p)
+        good &= static_cast<unsigned>(center.species[p]) < static_cast<unsigned>(plan.n_species);
+    return good ? Outcome{} : first_fault(plan, center);
+}
+
+// Groups present, their sizes and starts. `next` [2 * n_species]: where the first angular and the first other
+// neighbor of each species belong.
+inline void make_groups(const PlanView& plan, const Center& center, Arena& arena, const double* distance,
+                        int* next, Neighborhood& nb) {
+    int* n_all = arena.integers(2 * static_cast<std::size_t>(plan.n_species));
+    int* n_angular = n_all + plan.n_species;
     for (std::int64_t p = 0; p < center.n_pairs; ++p) {
         n_all[center.species[p]] += distance[p] < plan.cutoff;
         n_angular[center.species[p]] += distance[p] < plan.angular_cutoff;
     }
-    nb.species = arena.integers(plan.n_species);
-    nb.n_all = arena.integers(plan.n_species);
-    nb.n_angular = arena.integers(plan.n_species);
-    nb.begin = arena.integers(plan.n_species + 1);
-    int* group_of = arena.integers(plan.n_species);
+    int* groups = static_cast<int*>(arena.allocate((4 * plan.n_species + 1) * sizeof(int)));
+    nb.species = groups;
+    nb.n_all = groups + plan.n_species;
+    nb.n_angular = groups + 2 * plan.n_species;
+    nb.begin = groups + 3 * plan.n_species;
+    nb.begin[0] = 0;
     for (int s = 0; s < plan.n_species; ++s) {
-        group_of[s] = -1;
         if (n_all[s] == 0) continue;
         const int g = nb.n_groups++;
-        group_of[s] = g;
         nb.species[g] = s;
         nb.n_all[g] = n_all[s];
         nb.n_angular[g] = n_angular[s];
         nb.begin[g + 1] = nb.begin[g] + round_up(n_all[s]);
+        next[2 * s] = nb.begin[g];
+        next[2 * s + 1] = nb.begin[g] + n_angular[s];
     }
     nb.size = nb.begin[nb.n_groups];
-    return group_of;
 }
 
+// Vectors and distances of the neighbors in their order, then unit vectors.
 inline void place_neighbors(const PlanView& plan, const Center& center, Arena& arena, const double* distance,
                             Neighborhood& nb) {
-    const int* group_of = count_groups(plan, center, arena, distance, nb);
-    nb.x = arena.doubles(nb.size);
-    nb.y = arena.doubles(nb.size);
-    nb.z = arena.doubles(nb.size);
-    nb.r = arena.doubles(nb.size);
-    nb.inverse_r = arena.doubles(nb.size);
-    nb.pair = arena.integers(nb.size);
-    for (int j = 0; j < nb.size; ++j) {
-        nb.pair[j] = -1;
-        nb.z[j] = 1;
-        nb.r[j] = 2 * plan.cutoff;
-    }
-    int* next_angular = arena.integers(nb.n_groups + 1);
-    int* next_other = arena.integers(nb.n_groups + 1);
-    for (int g = 0; g < nb.n_groups; ++g) {
-        next_angular[g] = nb.begin[g];
-        next_other[g] = nb.begin[g] + nb.n_angular[g];
-    }
+    int* next = arena.integers(2 * static_cast<std::size_t>(plan.n_species));
+    make_groups(plan, center, arena, distance, next, nb);
+    const std::size_t size = nb.size + W;  // one more for pairs beyond the cutoff
+    nb.x = allocate_doubles(arena, 5 * size);
+    nb.y = nb.x + size;
+    nb.z = nb.y + size;
+    nb.r = nb.z + size;
+    nb.inverse_r = nb.r + size;
+    nb.pair = static_cast<int*>(arena.allocate(size * sizeof(int)));
     for (std::int64_t p = 0; p < center.n_pairs; ++p) {
         const double r = distance[p];
-        if (!(r < plan.cutoff)) continue;
-        const int g = group_of[center.species[p]];
-        const int j = r < plan.angular_cutoff ? next_angular[g]++ : next_other[g]++;
+        const bool inside = r < plan.cutoff;
+        int& at = next[2 * center.species[p] + !(r < plan.angular_cutoff)];
+        const int j = inside ? at : nb.size;
+        at += inside;
         const double* v = center.vectors + 3 * p;
         nb.pair[j] = static_cast<int>(p);
         nb.r[j] = r;
-        const double inverse = 1 / r;
-        nb.inverse_r[j] = inverse;
-        nb.x[j] = v[0] * inverse;
-        nb.y[j] = v[1] * inverse;
-        nb.z[j] = v[2] * inverse;
+        nb.x[j] = v[0];
+        nb.y[j] = v[1];
+        nb.z[j] = v[2];
+    }
+    for (int g = 0; g < nb.n_groups; ++g) {
+        for (int j = nb.begin[g] + nb.n_all[g]; j < nb.begin[g + 1]; ++j) {
+            nb.pair[j] = -1;
+            nb.x[j] = nb.y[j] = 0;
+            nb.z[j] = nb.r[j] = 2 * plan.cutoff;
+        }
+    }
+    for (int j = 0; j < nb.size; j += W) {
+        const Vec inverse = fill(1.0) / load(nb.r + j);
+        store(nb.inverse_r + j, inverse);
+        store(nb.x + j, load(nb.x + j) * inverse);
+        store(nb.y + j, load(nb.y + j) * inverse);
+        store(nb.z + j, load(nb.z + j) * inverse);
     }
 }
 
@@ -110,10 +149,10 @@ void evaluate_vector(const PlanView& plan, Neighborhood& nb, int j, bool angular
     const bool two = plan.angular_cutoff != plan.cutoff && angular;
     const Cutoff angular_cutoff = two ? Form::CutoffType::value(r, plan.angular_cutoff) : cutoff;
     for (int k = 0; k < plan.n_radials; ++k) {
-        if (!angular && !plan.used_by_radials[k]) continue;
-        Vec f, df;
+        Vec f{}, df{};
         const bool full = plan.radial_cutoff[k] == plan.cutoff;
-        Form::value(r, full ? cutoff : angular_cutoff, plan.eta[k], plan.shift[k], f, df);
+        if (angular || plan.used_by_radials[k])
+            Form::value(r, full ? cutoff : angular_cutoff, plan.eta[k], plan.shift[k], f, df);
         store(nb.f + static_cast<std::ptrdiff_t>(k) * nb.size + j, f);
         store(nb.df + static_cast<std::ptrdiff_t>(k) * nb.size + j, df);
     }
@@ -129,12 +168,12 @@ void evaluate_radials(const PlanView& plan, Neighborhood& nb) {
 }
 
 inline Outcome make_neighborhood(const PlanView& plan, const Center& center, Arena& arena, Neighborhood& nb) {
-    double* distance = static_cast<double*>(arena.allocate((center.n_pairs + 1) * sizeof(double)));
+    double* distance = allocate_doubles(arena, center.n_pairs + W);
     const Outcome outcome = measure(plan, center, distance);
     if (outcome.fault != Fault::none) return outcome;
     place_neighbors(plan, center, arena, distance, nb);
-    nb.f = arena.doubles(static_cast<std::size_t>(plan.n_radials) * nb.size);
-    nb.df = arena.doubles(static_cast<std::size_t>(plan.n_radials) * nb.size);
+    nb.f = allocate_doubles(arena, static_cast<std::size_t>(plan.n_radials) * nb.size);
+    nb.df = allocate_doubles(arena, static_cast<std::size_t>(plan.n_radials) * nb.size);
     switch (plan.radial_form) {
         case RadialForm::bump:
             evaluate_radials<RadialBump>(plan, nb);

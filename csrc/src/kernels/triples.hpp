@@ -66,7 +66,7 @@ inline void add_row_sums(const PlanView& plan, const Neighborhood& nb, int j, co
     }
 }
 
-// sums [pairs.n, n_combos] of the element pairs that take the triple path
+// sums [pairs.n, combo_stride] of the element pairs that take the triple path
 template <class Form>
 void triple_sums(const PlanView& plan, const Neighborhood& nb, const ElementPairs& pairs, Arena& arena,
                  double* sums) {
@@ -80,7 +80,7 @@ void triple_sums(const PlanView& plan, const Neighborhood& nb, const ElementPair
             fill_angle_row<Form>(plan, nb, j, g, h, row);
             add_row_sums(plan, nb, j, row, lanes);
         }
-        for (int c = 0; c < plan.n_combos; ++c) sums[p * plan.n_combos + c] = sum(load(lanes + c * W));
+        for (int c = 0; c < plan.n_combos; ++c) sums[p * plan.combo_stride + c] = sum(load(lanes + c * W));
     }
 }
 
@@ -123,7 +123,7 @@ inline void add_row_gradients(const PlanView& plan, const Neighborhood& nb, int 
     out.z[j] += sum(z);
 }
 
-// grads [n_sides][pairs.n, n_combos] -> out [n_sides]
+// grads [n_sides][pairs.n, combo_stride] -> out [n_sides]
 template <class Form>
 void triple_gradients(const PlanView& plan, const Neighborhood& nb, const ElementPairs& pairs, Arena& arena,
                       int n_sides, const double* grads, const NeighborGradients* out) {
@@ -135,7 +135,8 @@ void triple_gradients(const PlanView& plan, const Neighborhood& nb, const Elemen
         for (int j = nb.begin[g]; j < nb.begin[g] + nb.n_angular[g]; ++j) {
             fill_angle_row<Form>(plan, nb, j, g, h, row);
             for (int s = 0; s < n_sides; ++s) {
-                const double* grad = grads + (static_cast<std::ptrdiff_t>(s) * pairs.n + p) * plan.n_combos;
+                const double* grad =
+                    grads + (static_cast<std::ptrdiff_t>(s) * pairs.n + p) * plan.combo_stride;
                 add_row_gradients(plan, nb, j, row, grad, grad_cosine, out[s]);
             }
         }
@@ -172,7 +173,7 @@ inline void add_row_tangents(const PlanView& plan, const Neighborhood& nb, int j
     }
 }
 
-// d [n_sides] -> d_sums [n_sides][pairs.n, n_combos]
+// d [n_sides] -> d_sums [n_sides][pairs.n, combo_stride]
 template <class Form>
 void triple_tangents(const PlanView& plan, const Neighborhood& nb, const ElementPairs& pairs, Arena& arena,
                      int n_sides, const NeighborTangents* d, double* d_sums) {
@@ -192,7 +193,7 @@ void triple_tangents(const PlanView& plan, const Neighborhood& nb, const Element
         }
         for (int s = 0; s < n_sides; ++s)
             for (int c = 0; c < plan.n_combos; ++c)
-                d_sums[(static_cast<std::ptrdiff_t>(s) * pairs.n + p) * plan.n_combos + c] =
+                d_sums[(static_cast<std::ptrdiff_t>(s) * pairs.n + p) * plan.combo_stride + c] =
                     sum(load(lanes + static_cast<std::ptrdiff_t>(s) * n_lanes + c * W));
     }
 }

@@ -34,7 +34,7 @@ inline void add_to(double* p, Vec v) {
     store(p, load(p) + v);
 }
 inline Vec fill(double x) {
-    return Vec{} + x;
+    return x - Vec{};  // x + 0 would be an operation: it turns -0 into 0
 }
 inline Vec choose(Bits mask, Vec a, Vec b) {
     return mask ? a : b;
@@ -52,21 +52,49 @@ inline double sum(Vec v) {
     return t[0];
 }
 
-// Lanes 0 .. W/2h of one step of sums_of(): a's lanes where bit h of the lane is 0, else b's, plus the same
-// of the lanes that differ in bit h.
+// One step of sums_of(): a's lanes where bit h of the lane is 0, else b's, plus the same of the lanes that
+// differ in bit h.
 template <int h, int... lane>
 inline Vec fold(Vec a, Vec b, Lanes<lane...>) {
-    return __builtin_shufflevector(a, b, ((lane & h) ? W + lane - h : lane)...) +
-           __builtin_shufflevector(a, b, ((lane & h) ? W + lane : lane + h)...);
+    return __builtin_shufflevector(a, b, ((lane & h) ? W + lane : lane)...) +
+           __builtin_shufflevector(a, b, ((lane & h) ? W + lane - h : lane + h)...);
 }
 
-// The sums of the lanes of W vectors, in one vector; v is overwritten. Always in the same order.
-inline Vec sums_of(Vec* v) {
-    if constexpr (W >= 8)
-        for (int i = 0; i < 4; ++i) v[i] = fold<4>(v[i], v[i + 4], AllLanes{});
-    if constexpr (W >= 4)
-        for (int i = 0; i < 2; ++i) v[i] = fold<2>(v[i], v[i + 2], AllLanes{});
-    return fold<1>(v[0], v[1], AllLanes{});
+// The sums of the lanes of W vectors from v[i] on, every step-th, in one vector. Always in the same order.
+template <int i, int step = 1, class Array>
+inline Vec sums_of(const Array& v) {
+    if constexpr (step == W)
+        return v[i];
+    else
+        return fold<step>(sums_of<i, 2 * step>(v), sums_of<i + step, 2 * step>(v), AllLanes{});
+}
+
+// f(Index<0>{}), ..., f(Index<n - 1>{}): arrays indexed so stay in registers, which loops do not ensure.
+template <int i>
+struct Index {
+    static constexpr int value = i;
+    constexpr operator int() const { return i; }
+};
+template <int n, class F>
+inline void unrolled(const F& f) {
+    if constexpr (n > 0) {
+        unrolled<n - 1>(f);
+        f(Index<n - 1>{});
+    }
+}
+
+// Component c of W vectors in space that lie one after the other in three vectors.
+template <int c, int... lane>
+inline Vec component(Vec first, Vec second, Vec third, Lanes<lane...>) {
+    const Vec two = __builtin_shufflevector(first, second, (3 * lane + c < 2 * W ? 3 * lane + c : 0)...);
+    return __builtin_shufflevector(two, third, (3 * lane + c < 2 * W ? lane : 3 * lane + c - W)...);
+}
+
+inline bool any(Bits mask) {
+    long long bits[W], all = 0;
+    __builtin_memcpy(bits, &mask, sizeof(bits));
+    for (int i = 0; i < W; ++i) all |= bits[i];
+    return all != 0;
 }
 
 // The first n lanes set to zero.
