@@ -9,26 +9,31 @@
 namespace lmlp {
 
 extern const Kernels kernels_generic;
-#ifdef LMLP_X86_64_LEVELS
 extern const Kernels kernels_x86_64_v2;
 extern const Kernels kernels_x86_64_v3;
 extern const Kernels kernels_x86_64_v4;
-#endif
 
 namespace {
 
 std::vector<const Kernels*> available() {
     std::vector<const Kernels*> list;
-#ifdef LMLP_X86_64_LEVELS
+#if defined(__x86_64__)
     __builtin_cpu_init();
-    const bool v2 = __builtin_cpu_supports("sse4.2") && __builtin_cpu_supports("popcnt");
-    const bool v3 = v2 && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
-                    __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2");
-    const bool v4 = v3 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-                    __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") &&
-                    __builtin_cpu_supports("avx512vl");
+    [[maybe_unused]] const bool v2 = __builtin_cpu_supports("sse4.2") && __builtin_cpu_supports("popcnt");
+    [[maybe_unused]] const bool v3 = v2 && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+                                     __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2");
+    [[maybe_unused]] const bool v4 = v3 && __builtin_cpu_supports("avx512f") &&
+                                     __builtin_cpu_supports("avx512bw") &&
+                                     __builtin_cpu_supports("avx512cd") &&
+                                     __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+#endif
+#ifdef LMLP_X86_64_V4
     if (v4) list.push_back(&kernels_x86_64_v4);
+#endif
+#ifdef LMLP_X86_64_V3
     if (v3) list.push_back(&kernels_x86_64_v3);
+#endif
+#ifdef LMLP_X86_64_V2
     if (v2) list.push_back(&kernels_x86_64_v2);
 #endif
     list.push_back(&kernels_generic);

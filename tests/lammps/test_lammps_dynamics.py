@@ -48,7 +48,7 @@ def lennard_jones(
 
 
 @pytest.mark.parametrize("ranks", [1, 2])
-def test_hybrid_overlay_with_null_types_in_any_order(case: Case, potential, ranks: int) -> None:
+def test_hybrid_styles_with_null_types_in_any_order(case: Case, potential, ranks: int) -> None:
     """Type 4 belongs to lj/cut alone, which also acts between types 1 and 4; lmlp is given NULL for it."""
     crystal = case.crystal
     argon = np.array([3, 10, 17])
@@ -56,10 +56,16 @@ def test_hybrid_overlay_with_null_types_in_any_order(case: Case, potential, rank
     types[argon] = 4
     write_data(case.folder / "hybrid.data", types, crystal.positions, crystal.cell, 4)
     script = ""
-    for name, style in (("a", "lmlp lj/cut 3.0"), ("b", "lj/cut 3.0 lmlp")):
+    styles = {
+        "a": "hybrid/overlay lmlp lj/cut 3.0",
+        "b": "hybrid/overlay lj/cut 3.0 lmlp",
+        "c": "hybrid lmlp lj/cut 3.0",
+        "d": "hybrid lj/cut 3.0 lmlp",
+    }
+    for name, style in styles.items():
         script += (
             "clear\nunits metal\natom_style atomic\nbox tilt large\nread_data hybrid.data\nmass * 12.0\n"
-            f"pair_style hybrid/overlay {style}\n"
+            f"pair_style {style}\n"
             f"pair_coeff * * lmlp {case.models.many} {SYMBOLS} NULL\n"
             "pair_coeff 1*4 4 lj/cut 0.01 2.0\n"
             "compute e all pair lmlp\nfix u all pair 1 lmlp sigma_f 1\n"
@@ -72,7 +78,7 @@ def test_hybrid_overlay_with_null_types_in_any_order(case: Case, potential, rank
     is_argon = types == 4
     energy, forces = lennard_jones(crystal.positions, crystal.cell, is_argon[:, None] | is_argon[None, :])
     forces[ours] += expected.forces
-    for name in ("a", "b"):
+    for name in styles:
         total, lmlp_energy, sigma = result.value(name)
         assert lmlp_energy == pytest.approx(expected.energy, rel=1e-14)
         assert total == pytest.approx(expected.energy + energy, rel=1e-14)

@@ -63,6 +63,16 @@ def test_newton_off(case: Case) -> None:
     fails(case, "newton off\n" + case.header() + pair_lines(case) + "run 0\n", "newton pair on")
 
 
+def test_left_out_pairs_are_told(case: Case) -> None:
+    """On the first run already, and not where nothing is left out any more."""
+    words = "pairs left out by neigh_modify exclude"
+    script = case.header() + pair_lines(case) + "run 0\nprint FIRST\n"
+    result = case.run("neigh_modify exclude type 1 2\n" + script + "neigh_modify exclude none\nrun 0\n")
+    first, second = result.output.rsplit("FIRST", 1)
+    assert first.count(words) == 1
+    assert words not in second
+
+
 def test_respa(case: Case) -> None:
     fails(
         case,
@@ -72,8 +82,16 @@ def test_respa(case: Case) -> None:
     )
 
 
-def test_pair_write(case: Case) -> None:
-    fails(case, case.header() + pair_lines(case) + "pair_write 1 1 10 r 1 3 file.txt x\n", "pair_write")
+SINGLE = {
+    "pair_write 1 1 10 r 1 3 file.txt x": "Pair style lmlp does not support pair_write",
+    "compute g all group/group all\nrun 0": "compute group/group",
+    "compute p all pair/local dist eng\nrun 0": "compute pair/local",
+}
+
+
+@pytest.mark.parametrize("command", list(SINGLE))
+def test_what_needs_the_energy_of_a_pair(case: Case, command: str) -> None:
+    fails(case, case.header() + pair_lines(case) + command + "\n", SINGLE[command])
 
 
 def test_missing_and_corrupted_model(case: Case) -> None:

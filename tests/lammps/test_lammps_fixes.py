@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from lammps_case import ELEMENTS, Case
-from lammps_run import LammpsResult, columns
+from lammps_run import LammpsResult, columns, read_dump
 from lmlp import _core
 from reference_values import evaluate
 
@@ -118,3 +118,52 @@ def test_energy_only_calls_of_atom_swap(case: Case) -> None:
     types = dump["type"].astype(int) - 1
     assert (np.bincount(types) == np.bincount(case.crystal.species)).all()
     assert (types != case.crystal.species).any()
+
+
+def test_grand_canonical_monte_carlo_of_atoms(case: Case) -> None:
+    """Insertions, deletions and moves by energy-only calls of the whole box, between steps of dynamics."""
+    result = case.run(
+        start(case)
+        + "fix 1 all nve\ngroup hydrogen type 1\n"
+        # a chemical potential near the energy of an atom, a temperature at which some trials are accepted
+        + "fix 2 hydrogen gcmc 2 12 6 1 4321 9000.0 -13.0 0.2 full_energy overlap_cutoff 1.0 group hydrogen\n"
+        + 'run 8\nprint "moves: $(f_2[1]) $(f_2[2])"\n'
+        + 'print "inserted: $(f_2[3]) $(f_2[4])"\nprint "deleted: $(f_2[5]) $(f_2[6])"\nunfix 2\n'
+        + FINAL,
+        ranks=2,
+    )
+    dump, _ = check_final_state(case, result)
+    for name in ("moves", "inserted", "deleted"):
+        attempts, accepted = result.value(name)
+        assert 0 < accepted < attempts, name
+    inserted, deleted = result.value("inserted")[1], result.value("deleted")[1]
+    assert len(dump["id"]) == 24 + inserted - deleted
+
+
+def test_nudged_elastic_band_of_three_replicas(case: Case) -> None:
+    """One LAMMPS per replica; every one ends at the core's energies and forces of its own positions."""
+    crystal = case.crystal
+    end = crystal.positions[4] + [0.4, 0.3, 0.0]
+    (case.folder / "final.coords").write_text("1\n5 {} {} {}\n".format(*end))
+    case.run(
+        "variable r uloop 3\natom_modify map array\n"
+        + case.header()
+        + f"pair_style lmlp\npair_coeff * * {case.models.many} {SYMBOLS}\n"
+        + "group moving id 5\ngroup others subtract all moving\nfix 2 others setforce 0 0 0\n"
+        + "fix 1 moving neb 1.0\ntimestep 0.001\nmin_style quickmin\nneb 0.0 0.01 8 8 4 final final.coords\n"
+        + "unfix 1\nunfix 2\ndump d all custom 1 replica.${r}.dump id type x y z fx fy fz\n"
+        + "dump_modify d sort id format float %.17g\nrun 0\n",
+        ranks=3,
+        options="-partition 3x1 -plog none -pscreen none",
+    )
+    potential = _core.Potential(str(case.models.many))
+    places = []
+    for replica in (1, 2, 3):
+        dump = read_dump(case.folder / f"replica.{replica}.dump")
+        positions = columns(dump, "x", "y", "z")
+        expected = evaluate(potential, crystal.species, positions, crystal.cell)
+        np.testing.assert_allclose(columns(dump, "fx", "fy", "fz"), expected.forces, rtol=0, atol=1e-9)
+        places.append(positions[4])
+    middle = 0.5 * (crystal.positions[4] + end)
+    assert np.linalg.norm(places[1] - middle) > 1e-4, "the band has moved"
+    assert np.linalg.norm(places[2] - places[0]) > 0.1
