@@ -18,7 +18,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr int format_version = 1;
+constexpr int format_version = 2;
 constexpr int max_layer = 1 << 20;
 const std::string comment_prefix = "lmlp-sha256:";
 constexpr std::size_t comment_size = 76;
@@ -79,6 +79,12 @@ Entries find_entries(Bytes file) {
     return found;
 }
 
+// Version 2 came with baselines; readers of version 1 would leave one out without a word.
+void upgrade_v1(json& header) {
+    if (header.contains("baseline")) fail("a baseline in a file of format version 1, which knows none");
+    header["baseline"] = nullptr;
+}
+
 // Brings the header of an older format version to the present one, one step per version.
 void upgrade(json& header) {
     if (!header.is_object() || header.value("format", json()) != "lmlp-model")
@@ -90,6 +96,7 @@ void upgrade(json& header) {
         fail("format version " + version.dump() + " (written by lmlp " +
              header.value("lmlp_version", json()).dump() + ") is newer than " +
              std::to_string(format_version) + ", the newest that this lmlp reads: update lmlp");
+    if (version == 1) upgrade_v1(header);
 }
 
 const json& member(const json& object, const char* key, const std::string& where = "lmlp.json") {
@@ -158,11 +165,39 @@ Activation read_activation(const json& header) {
     fail("activation is " + value.dump() + ", allowed are " + list);
 }
 
+void read_baseline(const json& header, ModelContent& model) {
+    const json& baseline = member(header, "baseline");
+    if (baseline.is_null()) return;
+    const json& type = member(baseline, "type", "baseline");
+    if (type != "zbl") fail("baseline is of type " + type.dump() + ", this lmlp knows zbl: update lmlp");
+    const json& pairs = member(baseline, "pairs", "baseline");
+    const std::size_t n = model.elements.size();
+    if (baseline.size() != 2 || !pairs.is_object() || pairs.size() != n * (n + 1) / 2)
+        fail("baseline has not exactly the keys type and pairs, with one entry per pair of elements");
+    BaselineRadii radii{std::vector<double>(n * n), std::vector<double>(n * n)};
+    for (std::size_t i = 0; i < n; ++i)
+        for (std::size_t j = i; j < n; ++j) {
+            const std::string name = model.elements[i] + "-" + model.elements[j];
+            const json& entry = member(pairs, name.c_str(), "baseline.pairs");
+            if (!entry.is_array() || entry.size() != 2)
+                fail("baseline of " + name + " is " + entry.dump() + ", not an inner and an outer radius");
+            const double inner = finite_number(entry[0], "baseline of " + name);
+            const double outer = finite_number(entry[1], "baseline of " + name);
+            if (!(inner >= 0.0 && inner < outer && outer <= model.descriptor.cutoff))
+                fail("baseline of " + name + " is " + entry.dump() +
+                     ": allowed is 0 <= inner < outer <= cutoff of the descriptor");
+            radii.inner[i * n + j] = radii.inner[j * n + i] = inner;
+            radii.outer[i * n + j] = radii.outer[j * n + i] = outer;
+        }
+    model.baseline = std::move(radii);
+}
+
 void read_header(const json& header, ModelContent& model) {
     if (member(header, "units") != json{{"length", "Angstrom"}, {"energy", "eV"}})
         fail("units are " + header["units"].dump() + ", allowed are Angstrom and eV");
     read_elements(header, model);
     model.descriptor = DescriptorSpec::from_json(member(header, "descriptor").dump());
+    read_baseline(header, model);
     model.energy_rmse = read_rmse(header, "energy");
     model.force_rmse = read_rmse(header, "forces");
     model.energy_uncertainty_factor = read_factor(header, "energy_factor");

@@ -10,6 +10,11 @@
 
 namespace lmlp {
 
+// Radii of the ZBL baseline by pair of species, Angstrom [n_elements, n_elements].
+struct BaselineRadii {
+    std::vector<double> inner, outer;
+};
+
 struct ModelContent {
     std::string header;                 // lmlp.json as it stands in the file
     std::string checksum;               // SHA-256 of the file's content, hexadecimal
@@ -22,6 +27,7 @@ struct ModelContent {
     double energy_uncertainty_factor = 2.0;
     double force_uncertainty_factor = 2.0;
     std::vector<double> feature_min, feature_max;  // [n_elements, n_features] or empty
+    std::optional<BaselineRadii> baseline;
 };
 
 // Throws Error(io): the file cannot be opened or read; Error(model_file): it is not a model, truncated,

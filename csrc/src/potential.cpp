@@ -1,6 +1,7 @@
 #include "lmlp/potential.hpp"
 
 #include <algorithm>
+#include <optional>
 
 #include "lmlp/buffer.hpp"
 #include "lmlp/descriptor.hpp"
@@ -8,6 +9,7 @@
 #include "lmlp/network.hpp"
 #include "model_file.hpp"
 #include "parallel.hpp"
+#include "zbl.hpp"
 
 namespace lmlp {
 
@@ -16,6 +18,7 @@ struct Potential::Parts {
     Descriptor descriptor;
     Ensemble ensemble;
     std::vector<double> feature_min, feature_max;
+    std::optional<Zbl> baseline;
 };
 
 namespace {
@@ -44,6 +47,11 @@ PotentialInfo make_info(const ModelContent& model, double cutoff) {
     info.checksum = model.checksum;
     info.header = model.header;
     return info;
+}
+
+std::optional<Zbl> make_baseline(const ModelContent& model) {
+    if (!model.baseline) return std::nullopt;
+    return Zbl(model.atomic_numbers, model.baseline->inner, model.baseline->outer);
 }
 
 void check_centers(const Environments& environments, const std::int32_t* center_species, int n_species) {
@@ -108,7 +116,7 @@ Potential Potential::load(const std::string& path) {
         PotentialInfo info = make_info(model, descriptor.cutoff());
         return Potential(std::make_unique<const Parts>(
             Parts{std::move(info), std::move(descriptor), Ensemble(model.network),
-                  std::move(model.feature_min), std::move(model.feature_max)}));
+                  std::move(model.feature_min), std::move(model.feature_max), make_baseline(model)}));
     } catch (const Error& error) {
         throw Error(ErrorCode::model_file, path + ": " + error.what());
     }
@@ -279,6 +287,8 @@ void Potential::evaluate(const Environments& environments, const std::int32_t* c
         if (results.member_pair_gradients != nullptr)
             evaluation.pair_gradients(centers, tile.member_gradients.data(), info.n_members, tile,
                                       results.member_pair_gradients);
+        for (std::int64_t i = begin; i < end && networks && parts_->baseline; ++i)
+            parts_->baseline->add(environments, center_species, tiles.order[i], info.n_members, results);
         return true;
     };
     try {

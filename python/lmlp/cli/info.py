@@ -57,6 +57,8 @@ def describe(path: Path, data: ModelData) -> dict[str, Any]:
         "activation": data.activation,
         "n_parameters": sum(array.size for array in [data.scale, data.shift, *data.weights, *data.biases]),
         "atomic_energies": dict(zip(data.elements, data.atomic_energies.tolist(), strict=True)),
+        "baseline": data.baseline,
+        "shortest_distances": data.shortest_distances,
         "energy_rmse": data.energy_rmse,
         "force_rmse": data.force_rmse,
         "energy_uncertainty_factor": data.energy_uncertainty_factor,
@@ -89,6 +91,11 @@ def _print(facts: dict[str, Any]) -> None:
         ("networks", f"{layers}, {facts['activation']}; {facts['n_members']} members, one each per element"),
         ("parameters", f"{facts['n_parameters']:,}"),
         ("E_atom (eV)", ", ".join(f"{s} {e:.6g}" for s, e in facts["atomic_energies"].items())),
+        ("baseline", _baseline(facts["baseline"])),
+        (
+            "closest (Å)",
+            ", ".join(f"{name} {r:.3f}" for name, r in facts["shortest_distances"].items()) or "unknown",
+        ),
         ("test RMSE", errors),
         ("σ = c·std", _sigma(facts)),
         ("sha256", facts["sha256"]),
@@ -101,6 +108,14 @@ def _print(facts: dict[str, Any]) -> None:
     for key, value in _flatten(facts["provenance"]):
         table.add_row(escape(key), escape(value))
     Console().print(table)
+
+
+def _baseline(block: dict[str, Any] | None) -> str:
+    """Write type and radii of the short-range repulsion."""
+    if block is None:
+        return "none"
+    radii = ", ".join(f"{name} {low:.3g}–{high:.3g}" for name, (low, high) in block["pairs"].items())
+    return f"{block['type']}, switched off over (Å): {radii}"
 
 
 def _sigma(facts: dict[str, Any]) -> str:

@@ -20,6 +20,9 @@ def command(
     members: Annotated[int, typer.Option(min=1, help="Number of ensemble members.")] = 10,
     hidden: Annotated[str, typer.Option(help="Sizes of the hidden layers.")] = "102,61,44",
     activation: Annotated[str, typer.Option(help="stanh, tanh or tanhshrink.")] = "stanh",
+    baseline: Annotated[
+        str, typer.Option(help="Repulsion of atoms that come too close: zbl or none (docs/training.md).")
+    ] = "none",
     seed: Annotated[int, typer.Option(min=0, help="Equal seeds give equal models.")] = 1,
     verify: Annotated[bool, typer.Option(help="Check reference = TorchScript = core before writing.")] = True,
 ) -> None:
@@ -41,7 +44,15 @@ def command(
         raise InvalidArgumentError(
             f"--hidden {hidden!r}: give sizes separated by commas, e.g. 102,61,44"
         ) from None
+    if baseline not in ("zbl", "none"):
+        raise InvalidArgumentError(f"--baseline {baseline!r}: zbl or none")
     descriptor = make_preset(preset, symbols, cutoff)
-    options = RandomModelOptions(n_members=members, hidden_layers=sizes, activation=activation, seed=seed)
+    options = RandomModelOptions(
+        n_members=members,
+        hidden_layers=sizes,
+        activation=activation,
+        seed=seed,
+        baseline=baseline == "zbl",
+    )
     model = random_model(descriptor, symbols, options)
     report_written(output, model, write_model_file(model, output, verify=verify))

@@ -71,6 +71,14 @@ def command(
     activation: Annotated[
         str | None, typer.Option(help="stanh (default), tanh or tanhshrink.", rich_help_panel=_MODEL)
     ] = None,
+    baseline: Annotated[
+        str | None,
+        typer.Option(
+            help="Repulsion of atoms that come too close, added to the networks: zbl or none (default). "
+            "Radii: --set model.baseline.outer=1.0, docs/training.md.",
+            rich_help_panel=_MODEL,
+        ),
+    ] = None,
     epochs: Annotated[
         int | None, typer.Option(min=1, help="Passes through the data (200).", rich_help_panel=_RUN)
     ] = None,
@@ -144,6 +152,7 @@ def command(
     [bold]config.yaml[/bold] has the keys data, valid, output, keys.{energy,forces,stress,virial}, elements,
     descriptor.{preset,cutoff,options,spec},
     model.{members,hidden,activation,decorrelation,keep,atomic_energies},
+    model.baseline.{type,inner,outer,pairs},
     loss.{energy,final_energy,force,stress},
     optimizer.{name,lr,max_step,min_step,etas,betas,weight_decay,score_history,
     frozen,decay,final,warmup,gradient_clip}, epochs, time_limit, batch_size, selection, valid_every,
@@ -173,6 +182,7 @@ def command(
             "model.members": members,
             "model.hidden": None if hidden is None else _sizes(hidden),
             "model.activation": activation,
+            "model.baseline": _baseline(baseline),
             "optimizer.name": optimizer,
             "epochs": epochs,
             "time_limit": time_limit,
@@ -232,6 +242,11 @@ def _sizes(text: str) -> list[int]:
         return [int(part) for part in text.split(",")]
     except ValueError:
         raise ConfigError(f"--hidden {text!r}: give sizes separated by commas, e.g. 64,64") from None
+
+
+def _baseline(name: str | None) -> Any:
+    """Return a section, so that --set can add radii to it."""
+    return {"type": name} if name not in (None, "none") else name
 
 
 def _overrides(options: dict[str, Any], assignments: list[str]) -> dict[str, Any]:

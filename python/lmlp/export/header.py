@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from lmlp import __version__
-from lmlp.errors import ModelFileError
+from lmlp.errors import InvalidArgumentError, ModelFileError
 from lmlp.export import upgrade
+from lmlp.model.baseline import pair_name, parse_baseline
 from lmlp.model.data import ModelData
 
 ACTIVATIONS = ("stanh", "tanh", "tanhshrink")
@@ -20,9 +21,10 @@ UNITS = {"length": "Angstrom", "energy": "eV"}
 def header_of(data: ModelData, weights_sha256: str) -> dict[str, Any]:
     """Return the ``lmlp.json`` object of a model."""
     known_rmse = data.energy_rmse is not None or data.force_rmse is not None
-    return {
+    header = {
         "format": "lmlp-model",
-        "format_version": upgrade.FORMAT_VERSION,
+        # readers of version 1 do not look for a baseline: they must refuse a model that has one
+        "format_version": 1 if data.baseline is None else 2,
         "lmlp_version": __version__,
         "units": UNITS,
         "elements": list(data.elements),
@@ -40,6 +42,9 @@ def header_of(data: ModelData, weights_sha256: str) -> dict[str, Any]:
         "provenance": plain(data.provenance),
         "weights_sha256": weights_sha256,
     }
+    if data.shortest_distances:
+        header["shortest_distances"] = {name: float(r) for name, r in data.shortest_distances.items()}
+    return header if data.baseline is None else {**header, "baseline": plain(data.baseline)}
 
 
 def plain(value: Any) -> Any:
@@ -123,6 +128,8 @@ def model_data(header: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> Mode
             feature_max=arrays.get("feature_max"),
             calibration=uncertainty.get("calibration") or {},
             provenance=header.get("provenance") or {},
+            baseline=header.get("baseline"),
+            shortest_distances=header.get("shortest_distances") or {},
         )
     except KeyError as error:
         raise ModelFileError(f"{error.args[0]!r} is missing") from None
@@ -173,6 +180,14 @@ def check_model(data: ModelData) -> None:
         if not np.isfinite(array).all():
             raise ModelFileError(f"{name} has values that are not finite")
     _check_numbers(data)
+    names = {pair_name(a, b) for i, a in enumerate(data.elements) for b in data.elements[i:]}
+    for name, distance in data.shortest_distances.items():
+        if name not in names or not (isinstance(distance, float | int) and 0.0 < distance < float("inf")):
+            raise ModelFileError(f"shortest_distances: {name!r} is {distance!r}, not Å of a pair of elements")
+    try:
+        parse_baseline(data.baseline, data.elements, float(data.descriptor["cutoff"]))
+    except (InvalidArgumentError, AttributeError) as error:
+        raise ModelFileError(str(error)) from None
     if data.atomic_energies.shape != (n_elements,) or not np.isfinite(data.atomic_energies).all():
         raise ModelFileError(f"atomic_energies {data.atomic_energies} are not {n_elements} finite numbers")
 

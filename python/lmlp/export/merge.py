@@ -52,6 +52,7 @@ def merge_models(models: Sequence[ModelData], names: Sequence[str]) -> ModelData
         feature_min=ranges[0],
         feature_max=ranges[1],
         calibration={},
+        shortest_distances=_joined_distances(models),
         provenance={"merged": [_origin(m, n) for m, n in zip(models, names, strict=True)], "by": __version__},
     )
 
@@ -78,6 +79,8 @@ def _difference(a: ModelData, b: ModelData) -> str:
     difference = _descriptor_difference(a.descriptor, b.descriptor)
     if difference:
         return difference
+    if a.baseline != b.baseline:
+        return f"baseline {b.baseline} instead of {a.baseline}"
     for element, x, y in zip(a.elements, a.atomic_energies, b.atomic_energies, strict=True):
         if abs(x - y) > _SAME_ENERGY:
             return (
@@ -117,6 +120,15 @@ def _check_members(models: Sequence[ModelData], names: Sequence[str]) -> None:
                     "uncertainty too small"
                 )
             seen[key] = here
+
+
+def _joined_distances(models: Sequence[ModelData]) -> dict[str, float]:
+    """Return the shortest distances over the data of all models; none where one does not know them."""
+    known = [m.shortest_distances for m in models]
+    if not all(known):
+        return {}
+    names = {name for distances in known for name in distances}
+    return {name: min(d[name] for d in known if name in d) for name in sorted(names)}
 
 
 def _joined_ranges(models: Sequence[ModelData]) -> tuple[np.ndarray | None, np.ndarray | None]:

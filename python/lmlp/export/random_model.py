@@ -14,6 +14,7 @@ from lmlp.environments import Environments
 from lmlp.errors import InvalidArgumentError
 from lmlp.export.random_structure import list_pairs, random_structure
 from lmlp.export.torchscript import PotentialModule
+from lmlp.model.baseline import make_zbl
 from lmlp.model.data import ModelData
 
 # Root mean square force of a random model on its random structure, eV/Å.
@@ -35,6 +36,7 @@ class RandomModelOptions:
         force_rmse: stated test error in eV/Å.
         n_atoms: size of the random structure that sets the scales.
         atomic_energies: E_atom in eV by element; zero where not given.
+        baseline: add a ZBL baseline with the default radii.
     """
 
     n_members: int = 10
@@ -45,6 +47,7 @@ class RandomModelOptions:
     force_rmse: float = 0.1
     n_atoms: int = 64
     atomic_energies: dict[str, float] = field(default_factory=dict)
+    baseline: bool = False
 
 
 def random_model(
@@ -94,6 +97,7 @@ def random_model(
         feature_min=np.array([group.min(0) for group in groups]),
         feature_max=np.array([group.max(0) for group in groups]),
         provenance={"kind": "random weights", "seed": options.seed},
+        baseline=make_zbl(elements, float(descriptor["cutoff"])) if options.baseline else None,
     )
     return _with_typical_forces(model, functions, environments, species)
 

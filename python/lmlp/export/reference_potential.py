@@ -9,8 +9,11 @@ import torch
 from torch import Tensor
 
 from lmlp.descriptor.reference import ReferenceDescriptor
+from lmlp.elements import atomic_number
 from lmlp.environments import Environments
+from lmlp.model.baseline import pair_name
 from lmlp.model.data import ModelData
+from lmlp.units import BOHR, HARTREE
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,43 @@ def network_energy(data: ModelData, member: int, element: int, features: Tensor)
     return x[0]
 
 
+def screened_repulsion(z_a: int, z_b: int, r: Tensor) -> Tensor:
+    """Evaluate the universal screened Coulomb energy of two nuclei at r (Å) in eV."""
+    x = r * (z_a**0.23 + z_b**0.23) / 0.4685
+    phi = (
+        0.18175 * (-3.19980 * x).exp()
+        + 0.50986 * (-0.94229 * x).exp()
+        + 0.28022 * (-0.40290 * x).exp()
+        + 0.02817 * (-0.20162 * x).exp()
+    )
+    return HARTREE * BOHR * z_a * z_b * phi / r
+
+
+def baseline_energy(data: ModelData, a: int, b: int, r: Tensor) -> Tensor:
+    """Evaluate the baseline of one pair of species at the distance r (Å) in eV.
+
+    The switching is found by differentiating the energy at the outer radius automatically.
+    """
+    if data.baseline is None:
+        return torch.zeros_like(r)
+    first, second = data.elements[min(a, b)], data.elements[max(a, b)]
+    inner, outer = data.baseline["pairs"][pair_name(first, second)]
+    if r.item() >= outer:
+        return torch.zeros_like(r)
+    z_a, z_b = atomic_number(first), atomic_number(second)
+    end = torch.tensor(outer, dtype=torch.float64, requires_grad=True)
+    e0 = screened_repulsion(z_a, z_b, end)
+    (e1,) = torch.autograd.grad(e0, end, create_graph=True)
+    (e2,) = torch.autograd.grad(e1, end)
+    e0, e1, width = e0.detach(), e1.detach(), outer - inner
+    cubic = (-3.0 * e1 + width * e2) / width**2
+    quartic = (2.0 * e1 - width * e2) / width**3
+    energy = screened_repulsion(z_a, z_b, r) - e0 + width * e1 / 2.0 - width**2 * e2 / 12.0
+    if r.item() > inner:
+        energy = energy + cubic / 3.0 * (r - inner) ** 3 + quartic / 4.0 * (r - inner) ** 4
+    return energy
+
+
 def reference_results(data: ModelData, environments: Environments, species: np.ndarray) -> MemberResults:
     """Evaluate every member with the reference descriptor and automatic differentiation.
 
@@ -61,8 +101,12 @@ def reference_results(data: ModelData, environments: Environments, species: np.n
         vectors = torch.tensor(environments.vectors[pairs], requires_grad=True)
         features = descriptor(1, torch.zeros_like(neighbors), neighbors, vectors)[0]
         element = int(species[i])
+        repulsion = torch.zeros((), dtype=torch.float64)
+        if data.baseline is not None:
+            for vector, neighbor in zip(vectors, neighbors.tolist(), strict=True):
+                repulsion = repulsion + baseline_energy(data, element, neighbor, vector.norm()) / 2.0
         for m in range(data.n_members):
-            energy = network_energy(data, m, element, features)
+            energy = network_energy(data, m, element, features) + repulsion
             energies[m, i] = energy.item() + data.atomic_energies[element]
             if len(neighbors):
                 gradients[m, pairs] = torch.autograd.grad(energy, vectors, retain_graph=True)[0].numpy()

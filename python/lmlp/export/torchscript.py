@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from lmlp.descriptor.reference import ReferenceDescriptor
 from lmlp.errors import InvalidArgumentError
+from lmlp.export.zbl import ZblModule
 from lmlp.model.data import ModelData
 
 ACTIVATIONS = ("stanh", "tanh", "tanhshrink")
@@ -55,6 +56,7 @@ class PotentialModule(nn.Module):
         self.layers = nn.ModuleList(
             [MemberLinear(_tensor(w), _tensor(b)) for w, b in zip(data.weights, data.biases, strict=True)]
         )
+        self.baseline = ZblModule(data.baseline, list(data.elements), float(data.descriptor["cutoff"]))
         self.activation = data.activation
         self.n_members = data.n_members
         self.n_elements = len(data.elements)
@@ -105,7 +107,7 @@ class PotentialModule(nn.Module):
             )
 
     def forward(self, features: Tensor, species: Tensor) -> Tensor:
-        """Evaluate the networks on given features.
+        """Evaluate the networks on given features; a baseline, which needs distances, is not in it.
 
         Args:
             features: ``[n, n_features]``.
@@ -181,6 +183,17 @@ class PotentialModule(nn.Module):
             energies[:, first:last] = energy.detach()
             first, first_pair = last, last_pair
         torch.set_grad_enabled(grad_was_enabled)
+        if self.baseline.active():
+            near, pair_energies, pair_gradients = self.baseline(species[center], species[neighbor], vectors)
+            # half of a pair's energy is the center's; the list holds the other half from the other side
+            energies = energies.index_add(
+                1, center[near], (0.5 * pair_energies).expand(self.n_members, near.size(0))
+            )
+            gradients.index_add_(0, near, 0.5 * pair_gradients)
+            if members:
+                member_gradients.index_add_(
+                    1, near, (0.5 * pair_gradients).expand(self.n_members, near.size(0), 3)
+                )
         result = {"energies": self.add_atomic_energies(energies, species), "pair_gradients": gradients}
         if members:
             result["member_pair_gradients"] = member_gradients

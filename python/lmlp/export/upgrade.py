@@ -5,11 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-# What this version of lmlp writes, and the newest it reads.
-FORMAT_VERSION = 1
+from lmlp.errors import ModelFileError
+
+# The newest that this version of lmlp reads; what it writes is the oldest that can hold the model.
+FORMAT_VERSION = 2
+
+
+def upgrade_v1(header: dict[str, Any]) -> dict[str, Any]:
+    """Version 2 came with baselines; readers of version 1 would leave one out without a word."""
+    if "baseline" in header:
+        raise ModelFileError("a baseline in a file of format version 1, which knows none")
+    return {**header, "baseline": None}
+
 
 # N -> function that turns the `lmlp.json` of version N into that of version N + 1. Version 1 is the first.
-UPGRADES: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {}
+UPGRADES: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {1: upgrade_v1}
 
 
 def upgrade(header: dict[str, Any]) -> dict[str, Any]:

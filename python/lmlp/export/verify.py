@@ -19,6 +19,7 @@ from lmlp.export.model_file import read_model_file
 from lmlp.export.random_structure import list_pairs, random_structure
 from lmlp.export.reference_potential import MemberResults, reference_results
 from lmlp.export.torchscript import load_potential
+from lmlp.model.baseline import pair_name
 from lmlp.model.data import ModelData
 from lmlp.structure import Structure
 
@@ -57,7 +58,8 @@ def verify_model_file(path: str | Path, data: ModelData, seed: int = 0) -> list[
     """Check that a file gives the model back: same bits of the weights, same energies and gradients.
 
     Reference, TorchScript and core are compared on a random periodic triclinic structure with every element
-    of the model, on one center of a dense structure, and on one atom alone.
+    of the model, on one center of a dense structure, on one atom alone, and, where there is a baseline, on
+    dimers of all pairs of elements within its reach.
 
     Args:
         path: the model file.
@@ -79,15 +81,18 @@ def verify_model_file(path: str | Path, data: ModelData, seed: int = 0) -> list[
     cutoff = float(data.descriptor["cutoff"])
     differences: list[Difference] = []
     with _one_thread():
-        for environments in (
-            list_pairs(_diluted(structure, cutoff), cutoff),
-            _first_centers(list_pairs(structure, cutoff), 1),
-            _first_centers(list_pairs(structure, 0.0), 1),
-        ):
-            reference = reference_results(data, environments, species)
-            scripted = _torchscript_results(module, environments, species)
+        cases = [
+            (list_pairs(_diluted(structure, cutoff), cutoff), species),
+            (_first_centers(list_pairs(structure, cutoff), 1), species),
+            (_first_centers(list_pairs(structure, 0.0), 1), species),
+        ]
+        if data.baseline is not None:
+            cases.append(_close_pairs(data))
+        for environments, kinds in cases:
+            reference = reference_results(data, environments, kinds)
+            scripted = _torchscript_results(module, environments, kinds)
             differences += _compare("TorchScript", reference, scripted)
-            differences += _compare("core", reference, _core_results(potential, environments, species))
+            differences += _compare("core", reference, _core_results(potential, environments, kinds))
     for d in differences:
         if not d.passed:
             raise ModelFileError(
@@ -114,6 +119,25 @@ def _diluted(structure: Structure, cutoff: float) -> Structure:
     expected = 4.0 / 3.0 * np.pi * cutoff**3 * density
     stretch = max(1.0, float(expected / NEIGHBORS) ** (1.0 / 3.0))
     return replace(structure, positions=structure.positions * stretch, cell=structure.cell * stretch)
+
+
+def _close_pairs(data: ModelData) -> tuple[Environments, np.ndarray]:
+    """Put dimers of all pairs of elements side by side, too far from each other to be neighbors."""
+    n = len(data.elements)
+    pairs = [(a, b) for a in range(n) for b in range(a, n)]
+    assert data.baseline is not None
+    radii = [data.baseline["pairs"][pair_name(data.elements[a], data.elements[b])] for a, b in pairs]
+    rows = np.arange(2 * len(pairs), dtype=np.int64)
+    vectors = np.zeros((len(rows), 3))
+    for k, (inner, outer) in enumerate(radii):
+        # below the inner radius, in the switching and near its end, in turn
+        distance = (0.7 * inner or 0.1 * outer, 0.5 * (inner + outer), 0.9 * outer)[k % 3]
+        vectors[2 * k] = distance * np.array([2.0, -1.0, 2.0]) / 3.0
+        vectors[2 * k + 1] = -vectors[2 * k]
+    environments = Environments(
+        np.arange(len(rows) + 1, dtype=np.int64), rows ^ 1, vectors, np.zeros((len(rows), 3), dtype=np.int32)
+    )
+    return environments, np.array(pairs).ravel()
 
 
 def _first_centers(environments: Environments, n: int) -> Environments:

@@ -173,3 +173,23 @@ def unpack_model(packed: dict[str, Any]) -> ModelData:
     """Return the model of :func:`pack_model`."""
     arrays = {name: tensor.numpy() for name, tensor in packed["arrays"].items()}
     return model_data(json.loads(packed["header"]), arrays)
+
+
+def freeze_networks(potential: EnsemblePotential, n_elements: int) -> None:
+    """Keep the networks of the first elements as they are."""
+    network = potential.network
+    for e in range(n_elements):
+        own = slice(e * network.n_layers, (e + 1) * network.n_layers)
+        for p in [network.scales[e], network.shifts[e], *network.weights[own], *network.biases[own]]:
+            p.requires_grad_(False)
+
+
+def joined_limits(base: ModelData, moments: FeatureMoments) -> tuple[torch.Tensor, torch.Tensor]:
+    """Join the feature ranges of the model and of the data; an element in neither has an empty one."""
+    low, high = moments.minimum.copy(), moments.maximum.copy()
+    n = len(base.elements)
+    if base.feature_min is not None and base.feature_max is not None:
+        low[:n], high[:n] = np.minimum(low[:n], base.feature_min), np.maximum(high[:n], base.feature_max)
+    missing = ~np.isfinite(low)
+    low[:n][missing[:n]] = high[:n][missing[:n]] = base.shift[0][missing[:n]]
+    return torch.from_numpy(low), torch.from_numpy(high)

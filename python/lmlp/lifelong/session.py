@@ -20,6 +20,8 @@ from lmlp.lifelong.continuation import (
     continued_map,
     continued_potential,
     extended_elements,
+    freeze_networks,
+    joined_limits,
     keep_networks,
     pack_model,
     unpack_model,
@@ -28,12 +30,14 @@ from lmlp.lifelong.memory import Addition, Memory, Update
 from lmlp.lifelong.record import checksum
 from lmlp.lifelong.regularization import ElasticWeights, importances
 from lmlp.lifelong.retention import retention, task_errors
+from lmlp.model.baseline import Zbl, extended_baseline, parse_baseline
 from lmlp.model.data import ModelData
 from lmlp.model.potential import EnsemblePotential
-from lmlp.model.scaling import FeatureMoments, fit_atomic_energies
+from lmlp.model.scaling import fit_atomic_energies
 from lmlp.structure import Structure
 from lmlp.training.batching import make_references
 from lmlp.training.dataset import Dataset, make_dataset
+from lmlp.training.distances import joined_distances, shortest_distances
 from lmlp.training.observer import Observer
 from lmlp.training.restore import potential_from_state
 from lmlp.training.run import Run
@@ -135,6 +139,23 @@ class LearnRun(Run):
 
     # Model ----------------------------------------------------------------------------------------
 
+    def _shortest_distances(self, n_held_out: int) -> dict[str, float]:
+        """Join those of the model, whose data the memory may have dropped, with those of the data set."""
+        if self.saved is not None:
+            return super()._shortest_distances(n_held_out)
+        cutoff = float(self.base.descriptor["cutoff"])
+        here = shortest_distances(self.dataset, len(self.dataset), cutoff)
+        return joined_distances(self.base.shortest_distances, here)
+
+    def _baseline(self) -> Zbl | None:
+        """Return the model's own baseline, extended to new elements."""
+        if self.config.model.baseline is not None:
+            raise ConfigError("model.baseline: a model keeps the baseline of its first training")
+        elements, cutoff = self.dataset.elements, float(self.base.descriptor["cutoff"])
+        return parse_baseline(
+            extended_baseline(self.base.baseline, elements, cutoff, self.shortest), elements, cutoff
+        )
+
     def _make_trainer(self) -> Trainer:
         c, dataset = self.config, self.dataset
         dtype = getattr(torch, c.dtype)
@@ -148,7 +169,7 @@ class LearnRun(Run):
         references = make_references(dataset, potential.atomic_energies)
         trainer = Trainer(c, potential, store, references, self._make_sampler(), self.split)
         if c.networks == "new":
-            _freeze(potential, len(self.base.elements))
+            freeze_networks(potential, len(self.base.elements))
         if self.saved is None:
             factors = (self.base.energy_uncertainty_factor, self.base.force_uncertainty_factor)
             known = ~self._has_new_element()
@@ -163,7 +184,7 @@ class LearnRun(Run):
         descriptor = Descriptor(self.base.descriptor, dataset.elements)
         store = Store(dataset, descriptor, c.memory_budget)
         assert store.moments is not None
-        self.limits = _limits(self.base, store.moments)
+        self.limits = joined_limits(self.base, store.moments)
         given = dict(zip(dataset.numbers, self.base.atomic_energies.tolist(), strict=False))
         rows = np.flatnonzero(np.isfinite(dataset.energies))
         energies = fit_atomic_energies(dataset.counts[rows], dataset.energies[rows], dataset.numbers, given)
@@ -384,23 +405,3 @@ def _unknown(structures: list[Structure], known: set[str], observer: Observer) -
             "twice: left out"
         )
     return kept
-
-
-def _freeze(potential: EnsemblePotential, n_elements: int) -> None:
-    """Keep the networks of the first elements as they are."""
-    network = potential.network
-    for e in range(n_elements):
-        own = slice(e * network.n_layers, (e + 1) * network.n_layers)
-        for p in [network.scales[e], network.shifts[e], *network.weights[own], *network.biases[own]]:
-            p.requires_grad_(False)
-
-
-def _limits(base: ModelData, moments: FeatureMoments) -> tuple[torch.Tensor, torch.Tensor]:
-    """Join the feature ranges of the model and of the data; an element in neither has an empty one."""
-    low, high = moments.minimum.copy(), moments.maximum.copy()
-    n = len(base.elements)
-    if base.feature_min is not None and base.feature_max is not None:
-        low[:n], high[:n] = np.minimum(low[:n], base.feature_min), np.maximum(high[:n], base.feature_max)
-    missing = ~np.isfinite(low)
-    low[:n][missing[:n]] = high[:n][missing[:n]] = base.shift[0][missing[:n]]
-    return torch.from_numpy(low), torch.from_numpy(high)

@@ -13,7 +13,8 @@ class ModelData:
     """A potential as plain data.
 
     E_m = Σ_i [ NN_{m,Z_i}(G_i) + atomic_energies[Z_i] ];  x0 = scale ∘ (G − shift);
-    x_l = act(W_l x_{l−1} + c_l);  NN = W_out x_L + c_out.
+    x_l = act(W_l x_{l−1} + c_l);  NN = W_out x_L + c_out.  With a baseline also Σ_{i<j} V(r_ij)
+    (``lmlp.model.baseline``), the same for all members.
 
     Attributes:
         elements: chemical symbols in species order.
@@ -33,6 +34,10 @@ class ModelData:
         feature_min: smallest training value per element and function ``[n_elements, n_features]``, or None.
         feature_max: largest training value, likewise.
         calibration: reliability curves and per-element factors, free form.
+        baseline: the ``baseline`` block of ``lmlp.json``, a pair potential that is added to the networks, or
+            None.
+        shortest_distances: of each pair of elements in the training data, Å by ``H-O`` in species order;
+            pairs that are not known are missing.
         provenance: how the model was made: data, options, versions, seeds, errors.
     """
 
@@ -53,6 +58,8 @@ class ModelData:
     feature_max: np.ndarray | None = None
     calibration: dict[str, Any] = field(default_factory=dict)
     provenance: dict[str, Any] = field(default_factory=dict)
+    baseline: dict[str, Any] | None = None
+    shortest_distances: dict[str, float] = field(default_factory=dict)
 
     @property
     def n_members(self) -> int:

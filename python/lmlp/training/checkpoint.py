@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -102,6 +103,8 @@ def model_fields(state: dict[str, Any]) -> dict[str, Any]:
         "feature_min": np.asarray(state["feature_min"].numpy()),
         "feature_max": np.asarray(state["feature_max"].numpy()),
         "provenance": state["provenance"],
+        "shortest_distances": json.loads(state.get("shortest_distances", "{}")),
+        "baseline": json.loads(state.get("baseline", "null")),
     }
     fields.update(state.get("results") or {})
     return fields

@@ -80,6 +80,26 @@ class DescriptorConfig(_Section):
     spec: dict[str, Any] | None = None
 
 
+def _baseline_by_name(value: Any) -> Any:
+    """Accept ``zbl`` and ``none`` for a section."""
+    if value in ("none", "zbl"):
+        return None if value == "none" else {"type": "zbl"}
+    return value
+
+
+class BaselineConfig(_Section):
+    """Pair repulsion that is added to the networks; radii in Å, by default from covalent radii."""
+
+    type: Literal["zbl"] = "zbl"
+    inner: Annotated[float, Field(ge=0)] | None = Field(
+        default=None, description="begin of the switching, all pairs; half of the outer radius"
+    )
+    outer: Positive | None = Field(default=None, description="end of the repulsion, all pairs")
+    pairs: dict[str, tuple[float, float]] = Field(
+        default_factory=dict, description="inner and outer radius of single pairs, e.g. {H-O: [0.4, 0.8]}"
+    )
+
+
 class ModelConfig(_Section):
     """Networks, and the fixed maps in front of them."""
 
@@ -95,6 +115,9 @@ class ModelConfig(_Section):
     output_scale: Positive = Field(default=0.1, description="factor on the first weights of the last layer")
     atomic_energies: dict[str, float] = Field(
         default_factory=dict, description="eV by symbol; others are fitted"
+    )
+    baseline: Annotated[BaselineConfig | None, BeforeValidator(_baseline_by_name)] = Field(
+        default=None, description="zbl, none, or a section with radii"
     )
 
 

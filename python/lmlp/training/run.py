@@ -16,17 +16,20 @@ from lmlp.elements import atomic_number
 from lmlp.errors import ConfigError, DataError
 from lmlp.io import DataKeys, read_structures
 from lmlp.io.report import audit
+from lmlp.model.baseline import Zbl, make_zbl, parse_baseline
 from lmlp.model.data import ModelData
 from lmlp.model.network import EnsembleNetwork
 from lmlp.model.potential import EnsemblePotential
 from lmlp.model.scaling import FeatureMoments, fit_atomic_energies, fit_input_map, useful_columns
 from lmlp.structure import Structure
+from lmlp.training.baseline import without_baseline
 from lmlp.training.batching import Sampler, ShuffledBatches, make_references
 from lmlp.training.calibration import evaluate_held_out, model_errors
 from lmlp.training.checkpoint import load_checkpoint, model_fields, save_checkpoint
 from lmlp.training.config import TrainConfig
 from lmlp.training.dataset import Dataset, make_dataset
 from lmlp.training.derivatives import Plan, store_derivatives
+from lmlp.training.distances import shortest_distances
 from lmlp.training.forecast import make_forecast
 from lmlp.training.log import JsonLog
 from lmlp.training.observer import Observer
@@ -101,6 +104,9 @@ class Run:
         self.dataset, held_out = self._read()
         self.fingerprint = self.dataset.fingerprint()
         self._check_saved()
+        self.shortest = self._shortest_distances(held_out)
+        self.baseline = self._baseline()
+        self.dataset = without_baseline(self.dataset, self.baseline, self.observer.on_message)
         self.split = self._split(held_out)
         self.trainer = self._make_trainer()
         if self.saved is None:
@@ -182,6 +188,27 @@ class Run:
         return Split([np.sort(d[n_valid:]) for d in drawn], [np.sort(d[:n_valid]) for d in drawn], holdout)
 
     # Model ----------------------------------------------------------------------------------------
+
+    def _shortest_distances(self, n_held_out: int) -> dict[str, float]:
+        """Return the shortest distance of each pair of elements in the training data."""
+        if self.saved is not None:
+            return dict(json.loads(self.saved.get("shortest_distances", "{}")))
+        cutoff = float(self._spec(self.dataset.elements)["cutoff"])
+        return shortest_distances(self.dataset, len(self.dataset) - n_held_out, cutoff)
+
+    def _baseline(self) -> Zbl | None:
+        """Return the pair repulsion that the model gets, or the checkpoint has."""
+        elements = self.dataset.elements
+        if self.saved is not None:
+            block = json.loads(self.saved.get("baseline", "null"))
+            return parse_baseline(block, elements, float(json.loads(self.saved["descriptor"])["cutoff"]))
+        chosen = self.config.model.baseline
+        if chosen is None:
+            return None
+        cutoff = float(self._spec(elements)["cutoff"])
+        radii = chosen.model_dump(exclude={"type"})
+        block = make_zbl(elements, cutoff, **radii, shortest=self.shortest)
+        return parse_baseline(block, elements, cutoff)
 
     def _make_trainer(self) -> Trainer:
         """Build potential, store and trainer."""
@@ -346,6 +373,8 @@ class Run:
                 "stored_derivatives": self.stored,
                 "feature_min": self.limits[0],
                 "feature_max": self.limits[1],
+                "baseline": json.dumps(None if self.baseline is None else self.baseline.block()),
+                "shortest_distances": json.dumps(self.shortest),
                 "provenance": self._provenance(),
                 "results": results,
                 **self._more_state(),

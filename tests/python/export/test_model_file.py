@@ -259,13 +259,16 @@ def test_folder_that_does_not_exist(model: ModelData, tmp_path: Path) -> None:
         write_model_file(model, tmp_path / "no" / "model.pt", verify=False)
 
 
-def test_stored_file_of_version_1(test_data: Path) -> None:
-    """Written once by the first release; every later version must read it and give the same numbers."""
-    path = test_data / "model_v1.pt"
-    expected = json.loads((test_data / "model_v1.json").read_text())
+@pytest.mark.parametrize("version", [1, 2])
+def test_stored_file_of_each_version(test_data: Path, version: int) -> None:
+    """Written once by the release that came with it; later ones must read it and give the same numbers."""
+    path = test_data / f"model_v{version}.pt"
+    expected = json.loads((test_data / f"model_v{version}.json").read_text())
+    assert header_of(path.read_bytes())["format_version"] == version
     found = read_model_file(path)
     assert found.elements == ["H", "O"]
     assert found.n_members == 2
+    assert (found.baseline is None) == (version == 1)
     species, center, neighbor = (np.array(expected[k]) for k in ("species", "center", "neighbor"))
     vectors = np.array(expected["vectors"])
     import torch

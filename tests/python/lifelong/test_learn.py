@@ -407,3 +407,36 @@ def test_from_a_checkpoint(trained, start):
     assert _same_model(a, b)
     outcome = learn(make_learn_config(_values(start, start=str(start / "model.checkpoint"), epochs=1)))
     assert outcome.model.elements == ["O", "H"]
+
+
+def test_baseline_is_kept_and_gets_new_elements(tmp_path):
+    wide = {"type": "zbl", "outer": 1.5}
+    model = {"baseline": wide, "members": 1}
+    config = settings(
+        tmp_path,
+        oxygen(20),
+        epochs=2,
+        elements=["O"],
+        model=model,
+        descriptor={"options": {"keep_all": True}},
+    )
+    base = train(config)
+    write_model_file(base, config.output, verify=False)
+    write_structures(tmp_path / "new.xyz", with_hydrogen(12))
+    outcome = learn(make_learn_config(_values(tmp_path, epochs=2)))
+    learned = read_model_file(outcome.path)
+    assert learned.baseline["pairs"]["O-O"] == base.baseline["pairs"]["O-O"] == [0.75, 1.5]
+    assert learned.baseline["pairs"]["O-H"][1] == pytest.approx(0.776)
+    assert learned.shortest_distances["O-O"] <= base.shortest_distances["O-O"]
+    # what the session says of its check structures is what the file gives: the baseline was subtracted once
+    with Memory(tmp_path / "model.memory") as memory:
+        checks = memory.structures([e for e in memory.entries() if e.role == "check" and e.task == "new"])
+    errors = evaluate(outcome.path, checks)
+    squares = np.concatenate(
+        [(r.prediction.forces - r.structure.forces).ravel() ** 2 for r in errors.results]
+    )
+    expected = outcome.report["tasks"]["new"]["after"]["force_rmse"]
+    assert np.sqrt(squares.mean()) == pytest.approx(expected, rel=1e-9)
+    write_structures(tmp_path / "new.xyz", with_hydrogen(12, seed=3))
+    with pytest.raises(ConfigError, match="keeps the baseline of its first training"):
+        learn(make_learn_config(_values(tmp_path, task="again", epochs=1, model=model)))
