@@ -64,4 +64,16 @@ void Arena::reset() {
     used_ = 0;
 }
 
+Arena::Mark Arena::mark() const {
+    return {blocks_.size(), used_};
+}
+
+// Where a new block was begun since, its memory serves what comes next.
+void Arena::release(const Mark& mark) {
+#ifdef __SANITIZE_ADDRESS__
+    blocks_.erase(blocks_.begin() + static_cast<std::ptrdiff_t>(mark.n_blocks), blocks_.end());
+#endif
+    if (blocks_.size() == mark.n_blocks) used_ = mark.used;
+}
+
 }  // namespace lmlp

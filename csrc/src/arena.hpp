@@ -20,6 +20,13 @@ class Arena {
     int* integers(std::size_t n);    // zeroed
     void reset();
 
+    // release() gives back what was allocated since mark(), in the order of a stack.
+    struct Mark {
+        std::size_t n_blocks, used;
+    };
+    Mark mark() const;
+    void release(const Mark& mark);
+
   private:
     struct Block;
     std::vector<Block> blocks_;

@@ -1,6 +1,8 @@
 // The descriptor: checks its input, spreads centers over threads, and names what is wrong.
 #include "lmlp/descriptor.hpp"
 
+#include <atomic>
+
 #include "arena.hpp"
 #include "dispatch.hpp"
 #include "lmlp/error.hpp"
@@ -122,12 +124,10 @@ void Descriptor::features(const Environments& environments, double* features,
     });
 }
 
+// Kept states lie in one arena per thread, one center after the other, so that little memory is touched.
 struct DescriptorState::Centers {
-    struct One {
-        Arena arena;
-        KeptCenter* kept = nullptr;
-    };
-    std::vector<std::unique_ptr<One>> list;
+    std::vector<std::unique_ptr<Arena>> arenas;
+    std::vector<KeptCenter*> kept;
     std::int64_t n = 0;  // filled by the last features()
 };
 
@@ -143,17 +143,24 @@ void Descriptor::features(const Environments& environments, double* features, De
     check_environments(environments);
     auto& centers = *state.centers_;
     centers.n = 0;
-    while (static_cast<std::int64_t>(centers.list.size()) < environments.n_centers)
-        centers.list.push_back(std::make_unique<DescriptorState::Centers::One>());
+    const int threads = thread_count(options.n_threads, environments.n_centers);
+    while (static_cast<int>(centers.arenas.size()) < threads)
+        centers.arenas.push_back(std::make_unique<Arena>());
+    if (static_cast<std::int64_t>(centers.kept.size()) < environments.n_centers)
+        centers.kept.resize(environments.n_centers);
+    std::atomic<int> next_arena{0};
     const Kernels& kernel = kernels();
     const std::int64_t failed = parallel_for(
-        environments.n_centers, options.n_threads, [] { return 0; },
-        [&](int, std::int64_t i) {
-            auto& one = *centers.list[i];
-            one.arena.reset();
+        environments.n_centers, threads,
+        [&] {
+            Arena* arena = centers.arenas[next_arena++].get();
+            arena->reset();
+            return arena;
+        },
+        [&](Arena* arena, std::int64_t i) {
             return kernel
-                       .features(plan, center_of(environments, i), one.arena, path,
-                                 features + i * plan.n_features, &one.kept)
+                       .features(plan, center_of(environments, i), *arena, path,
+                                 features + i * plan.n_features, &centers.kept[i])
                        .fault == Fault::none;
         });
     if (failed >= 0) report(plan, environments, failed, options.first_center);
@@ -176,8 +183,7 @@ void Descriptor::backward(const Environments& environments, const double* grad_f
         const Sides sides{n_rhs, grad_features + i * plan.n_features,
                           environments.n_centers * plan.n_features, pair_gradients + 3 * begin,
                           3 * environments.n_pairs()};
-        return kernel.backward(plan, center_of(environments, i), arena, options.path, sides,
-                               centers.list[i]->kept);
+        return kernel.backward(plan, center_of(environments, i), arena, options.path, sides, centers.kept[i]);
     });
 }
 

@@ -5,6 +5,7 @@
 #include "kernels/moment_gradients.hpp"
 #include "kernels/moment_tangents.hpp"
 #include "kernels/path.hpp"
+#include "kernels/radials.hpp"
 #include "kernels/slots.hpp"
 #include "kernels/triples.hpp"
 
@@ -21,32 +22,12 @@ inline Outcome make_geometry(const PlanView& plan, const Center& center, Arena& 
                              Geometry& geometry) {
     const Outcome outcome = make_neighborhood(plan, center, arena, geometry.nb);
     if (outcome.fault != Fault::none) return outcome;
+    evaluate_radials(plan, arena, geometry.nb);
     if (plan.n_combos == 0) return outcome;
     geometry.pairs = make_element_pairs(geometry.nb, arena);
     choose_paths(plan, geometry.nb, path, geometry.pairs);
     if (any_by_moments(geometry.pairs)) geometry.moments = make_moments(plan, geometry.nb, arena);
     return outcome;
-}
-
-// Sums over the neighbors of each group, `factor` [size] times the radial functions or their derivatives f.
-inline void radial_sums(const PlanView& plan, const Neighborhood& nb, const double* f, const double* factor,
-                        double* sums) {
-    const int last = plan.n_radials - 1;
-    for (int g = 0; g < nb.n_groups; ++g) {
-        for (int k = 0; k < plan.n_radials; k += W) {
-            Vec total[W];
-            const double* row[W];
-            unrolled<W>([&](auto i) {
-                total[i] = Vec{};
-                row[i] = f + static_cast<std::ptrdiff_t>(k + i < last ? k + i : last) * nb.size;
-            });
-            for (int j = nb.begin[g]; j < nb.begin[g + 1]; j += W) {
-                const Vec weight = factor != nullptr ? load(factor + j) : fill(1.0);
-                unrolled<W>([&](auto i) { total[i] += weight * load(row[i] + j); });
-            }
-            store(sums + g * plan.radial_stride + k, sums_of<0>(total));
-        }
-    }
 }
 
 inline void angular_sums(const PlanView& plan, const Geometry& geometry, Arena& arena, double* sums) {
@@ -68,45 +49,43 @@ inline void angular_sums(const PlanView& plan, const Geometry& geometry, Arena& 
     }
 }
 
-// Weighted sums of all slots.
-inline double* compute_slots(const PlanView& plan, const Geometry& geometry, Arena& arena) {
-    const Sums sums = make_sums(plan, geometry.nb, geometry.pairs, arena, 1);
-    radial_sums(plan, geometry.nb, geometry.nb.f, nullptr, sums.radial);
-    angular_sums(plan, geometry, arena, sums.angular);
-    double* slots = allocate_doubles(arena, plan.n_slots);
-    weighted_sums(plan, geometry.nb, geometry.pairs, sums, slots);
-    return slots;
+// Weighted sums of all slots -> slots [n_slots]
+inline void compute_slots(const PlanView& plan, const Geometry& geometry, Arena& arena, double* slots) {
+    const Arena::Mark mark = arena.mark();
+    double* angular = arena.doubles(static_cast<std::size_t>(geometry.pairs.n) * plan.combo_stride);
+    angular_sums(plan, geometry, arena, angular);
+    weighted_sums(plan, geometry.nb, geometry.pairs, {geometry.nb.sums, angular}, slots);
+    arena.release(mark);
 }
 
 // T' of all slots, or nullptr where T is linear and no sum is needed.
 inline double* scaling_slopes(const PlanView& plan, const Geometry& geometry, Arena& arena) {
     if (plan.scaling_form == ScalingForm::linear) return nullptr;
-    double* slots = compute_slots(plan, geometry, arena);
+    double* slots = allocate_doubles(arena, plan.n_slots);
+    compute_slots(plan, geometry, arena, slots);
     slope_of_scale(plan.scaling_form, plan.n_slots, slots);
     return slots;
 }
 
 struct Kept {
     Geometry geometry;
-    const double* slopes;  // as of scaling_slopes()
+    double* slopes;  // as of scaling_slopes()
 };
 
 // For `linear` backward() takes the paths that the cost model chose, without looking at sums: kept states
 // must give the same bits.
-inline KeptCenter* keep(const PlanView& plan, const Geometry& geometry, int* chosen_paths,
-                        const double* slots, Arena& arena) {
+inline Kept* keep(const PlanView& plan, const Geometry& geometry, Arena& arena) {
     auto* kept = static_cast<Kept*>(arena.allocate(sizeof(Kept)));
     kept->geometry = geometry;
     kept->slopes = nullptr;
     if (plan.scaling_form == ScalingForm::linear) {
-        kept->geometry.pairs.by_moments = chosen_paths;
+        int* chosen = arena.integers(geometry.pairs.n);
+        for (int p = 0; p < geometry.pairs.n; ++p) chosen[p] = geometry.pairs.by_moments[p];
+        kept->geometry.pairs.by_moments = chosen;
     } else {
-        double* slopes = allocate_doubles(arena, plan.n_slots);
-        for (int i = 0; i < plan.n_slots; i += W) store(slopes + i, load(slots + i));
-        slope_of_scale(plan.scaling_form, plan.n_slots, slopes);
-        kept->slopes = slopes;
+        kept->slopes = allocate_doubles(arena, plan.n_slots);
     }
-    return reinterpret_cast<KeptCenter*>(kept);
+    return kept;
 }
 
 Outcome features(const PlanView& plan, const Center& center, Arena& arena, AngularPath path, double* result,
@@ -114,12 +93,18 @@ Outcome features(const PlanView& plan, const Center& center, Arena& arena, Angul
     Geometry geometry;
     const Outcome outcome = make_geometry(plan, center, arena, path, geometry);
     if (outcome.fault != Fault::none) return outcome;
-    int* chosen_paths = arena.integers(geometry.pairs.n);
-    for (int p = 0; p < geometry.pairs.n; ++p) chosen_paths[p] = geometry.pairs.by_moments[p];
-    double* slots = compute_slots(plan, geometry, arena);
-    if (kept != nullptr) *kept = keep(plan, geometry, chosen_paths, slots, arena);
+    Kept* state = kept != nullptr ? keep(plan, geometry, arena) : nullptr;
+    const Arena::Mark mark = arena.mark();
+    double* slots = allocate_doubles(arena, plan.n_slots);
+    compute_slots(plan, geometry, arena, slots);
+    if (state != nullptr && state->slopes != nullptr) {
+        for (int i = 0; i < plan.n_slots; i += W) store(state->slopes + i, load(slots + i));
+        slope_of_scale(plan.scaling_form, plan.n_slots, state->slopes);
+    }
     scale(plan.scaling_form, plan.n_slots, slots);
     features_of_slots(plan, slots, result);
+    arena.release(mark);
+    if (kept != nullptr) *kept = reinterpret_cast<KeptCenter*>(state);
     return outcome;
 }
 
@@ -261,7 +246,7 @@ Outcome tangent(const PlanView& plan, const Center& center, Arena& arena, Angula
     double* slots = allocate_doubles(arena, plan.n_slots);
     for (int s = 0; s < sides.n; ++s) {
         const Sums side = side_of(plan, nb, geometry.pairs, sums, s);
-        radial_sums(plan, nb, nb.df, tangents[s].r, side.radial);
+        radial_tangents(plan, nb, tangents[s].r, arena, side.radial);
         weighted_sums(plan, nb, geometry.pairs, side, slots);
         for (int i = 0; i < plan.n_slots && slopes != nullptr; i += W)
             store(slots + i, load(slopes + i) * load(slots + i));

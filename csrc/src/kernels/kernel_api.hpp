@@ -40,10 +40,10 @@ struct KeptCenter;
 struct Kernels {
     const char* name;
     int width;  // doubles per vector
-    // `kept`, where given, is valid until the arena is reset.
+    // `kept`, where given, is valid until the arena is reset; several centers may be kept in one arena.
     Outcome (*features)(const PlanView&, const Center&, Arena&, AngularPath, double* features,
                         KeptCenter** kept);
-    // `kept`: of the same center, with its arena as features() left it; nullptr: everything is computed here.
+    // `kept`: of the same center; `arena`: another one, for scratch. nullptr: everything is computed here.
     Outcome (*backward)(const PlanView&, const Center&, Arena&, AngularPath, const Sides&, KeptCenter* kept);
     Outcome (*tangent)(const PlanView&, const Center&, Arena&, AngularPath, const Sides&);
     void (*network)(const ElementNetwork&, const NetworkTile&, double* scratch);

@@ -90,10 +90,13 @@ inline void moment_gradients(const PlanView& plan, const Neighborhood& nb, const
                              const Moments& moments, Arena& arena, int n_sides, const double* grads,
                              const NeighborGradients* out) {
     const std::ptrdiff_t n_sums = static_cast<std::ptrdiff_t>(pairs.n) * plan.combo_stride;
-    for (int s = 0; s < n_sides; ++s)
-        add_moment_gradients(plan, nb,
-                             moment_gradients_of_sums(plan, nb, pairs, moments, arena, grads + s * n_sums),
-                             arena, out[s]);
+    for (int s = 0; s < n_sides; ++s) {
+        const Arena::Mark mark = arena.mark();
+        const MomentGradients side =
+            moment_gradients_of_sums(plan, nb, pairs, moments, arena, grads + s * n_sums);
+        add_moment_gradients(plan, nb, side, arena, out[s]);
+        arena.release(mark);
+    }
 }
 
 }  // namespace

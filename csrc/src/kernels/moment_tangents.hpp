@@ -23,6 +23,7 @@ inline void sum_moment_tangents(const PlanView& plan, const Neighborhood& nb, in
                                 const NeighborTangents& d, Arena& arena, double* d_m) {
     const int n_vectors = round_up(nb.n_angular[g]) / W;
     const int stride = plan.stride;
+    const Arena::Mark mark = arena.mark();
     HarmonicState<4>* state = make_states<4>(nb, g, arena);
     double* rows = arena.doubles(4 * static_cast<std::size_t>(stride));
     double* const out[4] = {rows, rows + stride, rows + 2 * stride, rows + 3 * stride};
@@ -44,6 +45,7 @@ inline void sum_moment_tangents(const PlanView& plan, const Neighborhood& nb, in
             }
         }
     }
+    arena.release(mark);
 }
 
 struct MomentTangents {
@@ -77,6 +79,7 @@ inline void moment_tangents(const PlanView& plan, const Neighborhood& nb, const 
     double* power = arena.doubles(plan.stride);
     const ExpandedSums expanded = make_expanded_sums(plan, arena);
     for (int s = 0; s < n_sides; ++s) {
+        const Arena::Mark mark = arena.mark();
         const MomentTangents change = make_moment_tangents(plan, nb, arena, d[s]);
         for (int p = 0; p < pairs.n; ++p) {
             if (!pairs.by_moments[p]) continue;
@@ -94,6 +97,7 @@ inline void moment_tangents(const PlanView& plan, const Neighborhood& nb, const 
                     pick_sum(plan, plan.combo_angular[c], expanded, g == h, self, out + c);
             }
         }
+        arena.release(mark);
     }
 }
 

@@ -71,10 +71,12 @@ inline Moments make_moments(const PlanView& plan, const Neighborhood& nb, Arena&
     const std::size_t n = static_cast<std::size_t>(nb.n_groups) * n_radials;
     const Moments moments{allocate_doubles(arena, n * 2 * plan.n_harmonics), arena.doubles(n)};
     for (int g = 0; g < nb.n_groups; ++g) {
+        const Arena::Mark mark = arena.mark();
         HarmonicState<4>* state = make_states<4>(nb, g, arena);
         int r = 0;
         for (; r + 2 <= n_radials; r += 2) sum_moments<2>(plan, nb, g, r, moments, state);
         if (r < n_radials) sum_moments<1>(plan, nb, g, r, moments, state);
+        arena.release(mark);
         const int end = nb.begin[g] + nb.n_angular[g];
         for (r = 0; r < n_radials; ++r) {
             const double* f = nb.f + static_cast<std::ptrdiff_t>(r) * nb.size;

@@ -2,8 +2,8 @@
 // each group, groups padded to whole vectors with neighbors beyond the cutoff, whose functions are exactly 0.
 #pragma once
 
-#include "functions/radial.hpp"
 #include "kernels/kernel_api.hpp"
+#include "kernels/vec.hpp"
 
 namespace lmlp::LMLP_KERNEL {
 namespace {
@@ -18,7 +18,10 @@ struct Neighborhood {
     int* pair = nullptr;       // pair of each neighbor, -1 for padding
     double *x = nullptr, *y = nullptr, *z = nullptr;  // unit vectors
     double *r = nullptr, *inverse_r = nullptr;
-    double *f = nullptr, *df = nullptr;  // radial functions [n_radials, size]
+    // made by evaluate_radials()
+    double* f = nullptr;     // radial functions of the angular part [n_angular_radials, size]
+    double* df = nullptr;    // derivatives of all [n_radials, size]
+    double* sums = nullptr;  // sums of all over each group [n_groups, radial_stride]
 };
 
 inline double* allocate_doubles(Arena& arena, std::size_t n) {
@@ -141,53 +144,10 @@ inline void place_neighbors(const PlanView& plan, const Center& center, Arena& a
     }
 }
 
-// All radial functions of one vector of neighbors; `angular`: inside the angular part of its group.
-template <class Form>
-void evaluate_vector(const PlanView& plan, Neighborhood& nb, int j, bool angular) {
-    const Vec r = load(nb.r + j);
-    const Cutoff cutoff = Form::CutoffType::value(r, plan.cutoff);
-    const bool two = plan.angular_cutoff != plan.cutoff && angular;
-    const Cutoff angular_cutoff = two ? Form::CutoffType::value(r, plan.angular_cutoff) : cutoff;
-    for (int k = 0; k < plan.n_radials; ++k) {
-        Vec f{}, df{};
-        const bool full = plan.radial_cutoff[k] == plan.cutoff;
-        if (angular || plan.used_by_radials[k])
-            Form::value(r, full ? cutoff : angular_cutoff, plan.eta[k], plan.shift[k], f, df);
-        store(nb.f + static_cast<std::ptrdiff_t>(k) * nb.size + j, f);
-        store(nb.df + static_cast<std::ptrdiff_t>(k) * nb.size + j, df);
-    }
-}
-
-template <class Form>
-void evaluate_radials(const PlanView& plan, Neighborhood& nb) {
-    for (int g = 0; g < nb.n_groups; ++g) {
-        const int angular_end = nb.begin[g] + round_up(nb.n_angular[g]);
-        for (int j = nb.begin[g]; j < nb.begin[g + 1]; j += W)
-            evaluate_vector<Form>(plan, nb, j, j < angular_end);
-    }
-}
-
 inline Outcome make_neighborhood(const PlanView& plan, const Center& center, Arena& arena, Neighborhood& nb) {
     double* distance = allocate_doubles(arena, center.n_pairs + W);
     const Outcome outcome = measure(plan, center, distance);
-    if (outcome.fault != Fault::none) return outcome;
-    place_neighbors(plan, center, arena, distance, nb);
-    nb.f = allocate_doubles(arena, static_cast<std::size_t>(plan.n_radials) * nb.size);
-    nb.df = allocate_doubles(arena, static_cast<std::size_t>(plan.n_radials) * nb.size);
-    switch (plan.radial_form) {
-        case RadialForm::bump:
-            evaluate_radials<RadialBump>(plan, nb);
-            break;
-        case RadialForm::gaussian_bump:
-            evaluate_radials<RadialGaussianBump>(plan, nb);
-            break;
-        case RadialForm::gaussian_cos:
-            evaluate_radials<RadialGaussianCos>(plan, nb);
-            break;
-        case RadialForm::gaussian_shift:
-            evaluate_radials<RadialGaussianShift>(plan, nb);
-            break;
-    }
+    if (outcome.fault == Fault::none) place_neighbors(plan, center, arena, distance, nb);
     return outcome;
 }
 
