@@ -13,6 +13,19 @@
 #include "units.h"
 #include "virial.h"
 
+// LAMMPS before the end of 2022 knows neither fix pair nor Pair::finish(): nobody calls these functions
+// there.
+#ifdef LMLP_HAVE_FIX_PAIR
+#define LMLP_OVERRIDE_OF_FIX_PAIR override
+#else
+#define LMLP_OVERRIDE_OF_FIX_PAIR
+#endif
+#ifdef LMLP_HAVE_PAIR_FINISH
+#define LMLP_OVERRIDE_OF_FINISH override
+#else
+#define LMLP_OVERRIDE_OF_FINISH
+#endif
+
 namespace LAMMPS_NS {
 
 class PairLMLP : public Pair {
@@ -27,14 +40,14 @@ class PairLMLP : public Pair {
     void coeff(int narg, char** arg) override;
     void init_style() override;
     double init_one(int i, int j) override;
-    void finish() override;
+    void finish() LMLP_OVERRIDE_OF_FINISH;
     void write_restart(FILE* file) override;
     void read_restart(FILE* file) override;
     void write_restart_settings(FILE* file) override;
     void read_restart_settings(FILE* file) override;
 
     void* extract(const char* name, int& dim) override;
-    void* extract_peratom(const char* name, int& n_columns) override;
+    void* extract_peratom(const char* name, int& n_columns) LMLP_OVERRIDE_OF_FIX_PAIR;
     int pack_reverse_comm(int n, int first, double* buffer) override;
     void unpack_reverse_comm(int n, int* list, double* buffer) override;
     double memory_usage() override;

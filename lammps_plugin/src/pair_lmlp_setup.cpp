@@ -5,7 +5,6 @@
 #include <limits>
 
 #include "atom.h"
-#include "citeme.h"
 #include "comm.h"
 #include "error.h"
 #include "force.h"
@@ -15,6 +14,10 @@
 #include "ranks.h"
 #include "update.h"
 
+#ifdef LMLP_HAVE_CITEME
+#include "citeme.h"
+#endif
+
 using namespace LAMMPS_NS;
 using lmlp_plugin::Reaction;
 using lmlp_plugin::Uncertainty;
@@ -23,7 +26,7 @@ namespace {
 
 constexpr int kFixedVectorEntries = 6;  // before the energies and the pressures of the members
 
-constexpr const char* kCitation =
+[[maybe_unused]] constexpr const char* kCitation =
     "pair_style lmlp: doi:10.1021/acs.jctc.3c00279\n\n"
     "@Article{EckhoffReiher2023,\n"
     " author =  {Eckhoff, Marco and Reiher, Markus},\n"
@@ -43,7 +46,9 @@ PairLMLP::PairLMLP(LAMMPS* lmp) : Pair(lmp) {
     respa_enable = 0;
     centroidstressflag = CENTROID_AVAIL;
     comm_reverse = 3 * Uncertainty::kMembersPerMessage;
+#ifdef LMLP_HAVE_CITEME
     if (lmp->citeme) lmp->citeme->add(kCitation);
+#endif
 }
 
 PairLMLP::~PairLMLP() {
