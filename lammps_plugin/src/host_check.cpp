@@ -41,7 +41,7 @@ std::string find_version_problem(void* lammps) {
     const int host = version(lammps);
     if (host == LMLP_LAMMPS_VERSION) return "";
     return "this is LAMMPS " + date_text(host) + ", the plugin was built for LAMMPS " +
-           date_text(LMLP_LAMMPS_VERSION) + "; " + kRebuild;
+           date_text(LMLP_LAMMPS_VERSION);
 }
 
 std::string find_size_problem(void* lammps) {
@@ -56,7 +56,7 @@ std::string find_size_problem(void* lammps) {
         return "";
     const auto name = [](int tag) { return tag == 8 ? "BIGBIG" : "SMALLBIG"; };
     return std::string("this LAMMPS was built with -DLAMMPS_") + name(host_tag) +
-           ", the plugin with -DLAMMPS_" + name(sizeof(LAMMPS_NS::tagint)) + "; " + kRebuild +
+           ", the plugin with -DLAMMPS_" + name(sizeof(LAMMPS_NS::tagint)) +
            " (option -DLAMMPS_SIZES=smallbig|bigbig)";
 }
 
@@ -71,12 +71,12 @@ std::string find_mpi_problem() {
     const bool host_is_open_mpi = std::strstr(text.data(), "Open MPI") != nullptr;
 #if defined(MPICH_VERSION)
     if (host_is_open_mpi)
-        return std::string("this LAMMPS runs on Open MPI, the plugin was built with MPICH's mpi.h; ") +
-               kRebuild;
+        return "this LAMMPS runs on Open MPI, the plugin was built with MPICH's mpi.h (option "
+               "-DLAMMPS_MPI_INCLUDE_DIR)";
 #else
     if (!host_is_open_mpi)
-        return std::string("this LAMMPS does not run on Open MPI, the plugin was built with its mpi.h; ") +
-               kRebuild;
+        return "this LAMMPS does not run on Open MPI, the plugin was built with its mpi.h (option "
+               "-DLAMMPS_MPI_INCLUDE_DIR)";
 #endif
 #endif
     return "";
@@ -89,10 +89,11 @@ std::string compiled_version_text() {
 }
 
 std::string find_host_problem(void* lammps) {
-    std::string problem = find_version_problem(lammps);
-    if (problem.empty()) problem = find_size_problem(lammps);
-    if (problem.empty()) problem = find_mpi_problem();
-    return problem;
+    std::string all;
+    for (const std::string& problem :
+         {find_version_problem(lammps), find_size_problem(lammps), find_mpi_problem()})
+        if (!problem.empty()) all += problem + "; ";
+    return all.empty() ? "" : all + kRebuild;
 }
 
 bool is_first_rank(void* lammps) {

