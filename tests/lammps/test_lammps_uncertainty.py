@@ -135,3 +135,28 @@ def test_what_the_model_lacks_is_not_a_number(case: Case) -> None:
     assert np.isnan(grade), "a model without test errors has no grade"
     assert np.isnan(extrapolating), "a model without ranges cannot tell extrapolation"
     assert step == 0
+
+
+def test_error_bars_of_an_average_pressure(case: Case) -> None:
+    """As docs/lammps/compute_pair_lmlp.md tells: the average as each member would have it, along one run."""
+    members = range(5)
+    names = " ".join(f"v_p{m}" for m in members)
+    result = case.run(
+        case.header()
+        + f"pair_style lmlp\npair_coeff * * {case.models.many} {' '.join(ELEMENTS)}\n"
+        + "compute e all pair lmlp\nvelocity all create 300 3 loop geom\nfix 1 all nve\ntimestep 0.0005\n"
+        + "variable p equal press\n"
+        + f"variable k equal press-({'+'.join(f'c_e[{12 + m}]' for m in members)})/5\n"
+        + "".join(f"variable p{m} equal v_k+c_e[{12 + m}]\n" for m in members)
+        + f'fix a all ave/time 2 5 10 {names} v_p format " %.17g" file pressures.txt\n'
+        + f'fix b all ave/time 2 1 2 {names} v_p format " %.17g" file all.txt\n'
+        + "thermo_style custom step temp press c_e[12]\nrun 10\n",
+        ranks=2,
+    )
+    averages = np.loadtxt(result.folder / "pressures.txt", ndmin=2)[-1, 1:]
+    each = np.loadtxt(result.folder / "all.txt")[:, 1:]
+    np.testing.assert_allclose(averages, each[1:].mean(axis=0), rtol=1e-12)
+    # the members' mean is the pressure itself, kinetic part included
+    np.testing.assert_allclose(averages[:-1].mean(), averages[-1], rtol=1e-12)
+    error_bar = FORCE_FACTOR * averages[:-1].std(ddof=1)
+    assert 0 < error_bar <= FORCE_FACTOR * each[1:, :-1].std(axis=1, ddof=1).mean()
