@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from lmlp.training.config import TrainConfig
+    from lmlp.training.workers import Workers
 
 _DATA = "Data"
 _MODEL = "Model"
@@ -149,6 +153,8 @@ def command(
 
       lmlp train config.yaml --set optimizer.max_step=0.005
 
+      torchrun --nproc-per-node 4 -m lmlp train config.yaml
+
     [bold]config.yaml[/bold] has the keys data, valid, output, keys.{energy,forces,stress,virial}, elements,
     descriptor.{preset,cutoff,options,spec},
     model.{members,hidden,activation,decorrelation,keep,atomic_energies},
@@ -198,24 +204,33 @@ def command(
     if settings.threads is not None:
         os.environ["OMP_NUM_THREADS"] = str(settings.threads)  # before any OpenMP runtime starts
 
+    from lmlp.training.workers import connected
+
+    with connected() as workers:
+        _train(settings, workers, resume=resume, started=started)
+
+
+def _train(settings: TrainConfig, workers: Workers, *, resume: bool, started: float) -> None:
+    """Train and write the model; only the first of several processes speaks and writes."""
     from lmlp.cli.train_view import TrainView
     from lmlp.cli.written import report_written
     from lmlp.errors import ConfigError, TrainingError
     from lmlp.export.model_file import write_model_file
     from lmlp.training.run import Run
 
-    if settings.checkpoint.exists() and not resume:
+    if settings.checkpoint.exists() and not resume and workers.is_first:
         TrainView.say(
             f"{settings.checkpoint} is from an earlier run and will be replaced (--resume continues it)"
         )
-    if resume and not settings.checkpoint.exists():
+    if resume and workers.is_first and not settings.checkpoint.exists():
         raise ConfigError(f"--resume: there is no {settings.checkpoint}")
     with TrainView() as view:
         try:
-            model = Run(settings, view, resume=resume, started=started).train()
+            model = Run(settings, view, resume=resume, started=started, workers=workers).train()
         except KeyboardInterrupt:
             view.stop()
-            view.say(_farewell(settings.checkpoint, started=view.started))
+            if workers.is_first:
+                view.say(_farewell(settings.checkpoint, started=view.started))
             raise typer.Exit(130) from None
         except TrainingError as error:
             view.stop()
@@ -224,6 +239,8 @@ def command(
             )
             raise TrainingError(f"{error}; {saved}") from None
         view.stop()
+        if not workers.is_first:
+            return
         view.summary(model)
         report_written(settings.output, model, write_model_file(model, settings.output))
         view.say(f"{settings.checkpoint}: to resume or export;  {settings.log}: learning curve")

@@ -1,4 +1,4 @@
-"""Weights averaged over the steps, and the best weights of each member."""
+"""Weights averaged over the steps, the best weights of each member, and evaluating with them."""
 
 from __future__ import annotations
 
@@ -43,3 +43,20 @@ class BestWeights:
         self.epoch = torch.where(better, torch.full_like(self.epoch, epoch), self.epoch)
         for kept, offered in zip(self.values, parameters, strict=True):
             kept[better] = offered.detach()[better]
+
+
+class Swapped:
+    """Puts other values into parameters, and the old ones back."""
+
+    def __init__(self, parameters: Sequence[Tensor], values: Sequence[Tensor]) -> None:
+        self.parameters = parameters
+        self.values = values
+
+    def __enter__(self) -> None:
+        self.kept = [p.data for p in self.parameters]
+        for p, value in zip(self.parameters, self.values, strict=True):
+            p.data = value
+
+    def __exit__(self, *exception: object) -> None:
+        for p, value in zip(self.parameters, self.kept, strict=True):
+            p.data = value

@@ -152,7 +152,12 @@ def make_references(dataset: Dataset, atomic_energies: np.ndarray) -> References
 
 
 def make_batch(
-    store: Store, references: References, groups: Sequence[np.ndarray], *, shared: bool = False
+    store: Store,
+    references: References,
+    groups: Sequence[np.ndarray],
+    *,
+    shared: bool = False,
+    sizes: Sequence[int] | None = None,
 ) -> tuple[Batch, Labels]:
     """Collect the arrays of some structures.
 
@@ -161,6 +166,7 @@ def make_batch(
         references: labels.
         groups: structure indices of every member; a single group if ``shared``.
         shared: every member evaluates the same structures.
+        sizes: structures that each member's mean is taken over; default those of its group.
     """
     dataset = store.dataset
     ids = np.concatenate(groups)
@@ -187,7 +193,8 @@ def make_batch(
         shared=shared,
         stored=stored,
     )
-    sizes = np.array([len(g) for g in groups])
+    lengths = np.array([len(g) for g in groups])
+    over = lengths if sizes is None else np.array(sizes)
     has_stress = references.has_stress[ids]
 
     def tensor(array: np.ndarray) -> Tensor:
@@ -202,8 +209,8 @@ def make_batch(
         has_stress=tensor(has_stress),
         volumes=tensor(dataset.volumes[ids]),
         ids=ids,
-        member=np.repeat(np.arange(len(groups)), sizes),
-        weights=tensor(np.repeat(1.0 / np.maximum(sizes, 1), sizes)),
+        member=np.repeat(np.arange(len(groups)), lengths),
+        weights=tensor(np.repeat(1.0 / np.maximum(over, 1), lengths)),
     )
     return batch, labels
 

@@ -1,4 +1,4 @@
-"""Ctrl-C between steps, so that no state is saved half changed."""
+"""Ctrl-C and the end that batch systems announce: between steps, so that no state is saved half changed."""
 
 from __future__ import annotations
 
@@ -9,23 +9,29 @@ from typing import Any
 
 
 class InterruptFlag:
-    """Turns the first interrupt into a flag, the second ends the process; inert outside the main thread."""
+    """Turns SIGINT and SIGTERM into a flag, a second SIGINT ends the process; inert outside the main thread.
+
+    SIGTERM comes from batch systems and, after Ctrl-C, from torchrun: it must never cut short the saving.
+    """
 
     def __init__(self) -> None:
         self.requested = False
-        self._previous: Any = None
+        self._interrupted = False
+        self._previous: dict[int, Any] = {}
 
     def __enter__(self) -> InterruptFlag:
         if threading.current_thread() is threading.main_thread():
-            self._previous = signal.getsignal(signal.SIGINT)
-            signal.signal(signal.SIGINT, self._handle)
+            for number in (signal.SIGINT, signal.SIGTERM):
+                self._previous[number] = signal.signal(number, self._handle)
         return self
 
     def __exit__(self, *exception: object) -> None:
-        if self._previous is not None:
-            signal.signal(signal.SIGINT, self._previous)
+        for number, handler in self._previous.items():
+            signal.signal(number, handler)
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
-        if self.requested:
-            raise KeyboardInterrupt
+        if number == signal.SIGINT:
+            if self._interrupted:
+                raise KeyboardInterrupt
+            self._interrupted = True
         self.requested = True

@@ -26,9 +26,14 @@ class ErrorSums:
     def __init__(self, n_members: int) -> None:
         self.values = torch.zeros(_ROWS, n_members, dtype=torch.float64)
 
-    @torch.no_grad()
     def add(self, errors: Errors, losses: Tensor, batch: Batch, labels: Labels) -> None:
         """Take in a batch whose structures belong to one member each."""
+        self.values += self.of(errors, losses, batch, labels, len(self.values[0]))
+
+    @staticmethod
+    @torch.no_grad()
+    def of(errors: Errors, losses: Tensor, batch: Batch, labels: Labels, n_members: int) -> Tensor:
+        """Return the sums of one batch."""
         zero = torch.zeros_like(losses)
         components = 3 * batch.n_atoms * labels.has_forces
         rows = [
@@ -41,7 +46,8 @@ class ErrorSums:
             errors.stress if errors.stress is not None else zero,
             labels.has_stress,
         ]
-        self.values.index_add_(1, torch.from_numpy(labels.member), torch.stack(rows).to(torch.float64))
+        sums = torch.zeros(_ROWS, n_members, dtype=torch.float64)
+        return sums.index_add_(1, torch.from_numpy(labels.member), torch.stack(rows).to(torch.float64))
 
     @property
     def losses(self) -> Tensor:

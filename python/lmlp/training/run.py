@@ -14,30 +14,29 @@ from lmlp.descriptor.compute import Descriptor
 from lmlp.descriptor.presets import make_preset
 from lmlp.elements import atomic_number
 from lmlp.errors import ConfigError, DataError
-from lmlp.io import DataKeys, read_structures
-from lmlp.io.report import audit
 from lmlp.model.baseline import Zbl, make_zbl, parse_baseline
 from lmlp.model.data import ModelData
 from lmlp.model.network import EnsembleNetwork
 from lmlp.model.potential import EnsemblePotential
 from lmlp.model.scaling import FeatureMoments, fit_atomic_energies, fit_input_map, useful_columns
-from lmlp.structure import Structure
 from lmlp.training.baseline import without_baseline
 from lmlp.training.batching import Sampler, ShuffledBatches, make_references
 from lmlp.training.calibration import evaluate_held_out, model_errors
 from lmlp.training.checkpoint import load_checkpoint, model_fields, save_checkpoint
 from lmlp.training.config import TrainConfig
-from lmlp.training.dataset import Dataset, make_dataset
+from lmlp.training.dataset import Dataset
 from lmlp.training.derivatives import Plan, store_derivatives
 from lmlp.training.distances import shortest_distances
 from lmlp.training.forecast import make_forecast
 from lmlp.training.log import JsonLog
 from lmlp.training.observer import Observer
+from lmlp.training.reading import check_saved, read_dataset
 from lmlp.training.restore import potential_from_state, potential_state
 from lmlp.training.schedule import Progress
 from lmlp.training.selection import AdaptiveSelection, outcome
 from lmlp.training.store import Store
 from lmlp.training.trainer import Split, Trainer
+from lmlp.training.workers import Workers
 
 _FINISH_SECONDS = 3.0
 
@@ -73,6 +72,7 @@ class Run:
         observer: hears of the progress.
         resume: continue from the checkpoint.
         started: ``time.monotonic()`` that the time limit counts from; default now.
+        workers: processes that train together; default this one alone.
     """
 
     def __init__(
@@ -82,12 +82,16 @@ class Run:
         *,
         resume: bool = False,
         started: float | None = None,
+        workers: Workers | None = None,
     ) -> None:
         self.config = config
-        self.observer = observer
+        self.workers = workers or Workers()
+        self.observer = observer if self.workers.is_first else Observer()
         self.started = time.monotonic() if started is None else started
         self.stored = False  # derivatives of the inputs
-        self.saved: dict[str, Any] | None = load_checkpoint(config.checkpoint) if resume else None
+        self.saved: dict[str, Any] | None = None
+        if resume:
+            self.saved = self.workers.together(lambda: load_checkpoint(config.checkpoint))
         if config.threads is not None:
             torch.set_num_threads(config.threads)
         if not config.output.parent.is_dir():
@@ -103,7 +107,8 @@ class Run:
         """Read the data and build the trainer; returns the seconds trained before."""
         self.dataset, held_out = self._read()
         self.fingerprint = self.dataset.fingerprint()
-        self._check_saved()
+        if self.saved is not None:
+            check_saved(self.saved, self.config, self.fingerprint)
         self.shortest = self._shortest_distances(held_out)
         self.baseline = self._baseline()
         self.dataset = without_baseline(self.dataset, self.baseline, self.observer.on_message)
@@ -118,60 +123,7 @@ class Run:
 
     def _read(self) -> tuple[Dataset, int]:
         """Read all files; returns the data set, whose last structures (as many as said) are held out."""
-        keys = DataKeys(**self.config.keys.model_dump())
-        structures: list[Structure] = [s for path in self.config.data for s in read_structures(path, keys)]
-        held_out = [s for path in self.config.valid for s in read_structures(path, keys)]
-        report = audit(structures)
-        held_report = audit(held_out, known=structures) if held_out else None
-        self.observer.on_data(report, held_report)
-        report.raise_for_errors()
-        if held_report is not None:
-            held_report.raise_for_errors()
-        if self.config.elements is not None:
-            numbers = [atomic_number(e) for e in self.config.elements]
-        else:
-            numbers = sorted({int(z) for s in structures for z in np.unique(s.numbers)})
-        dataset = make_dataset([*structures, *held_out], numbers)
-        energy_only = int((~dataset.has_forces).sum())
-        forces_only = int(np.isnan(dataset.energies).sum())
-        if energy_only:
-            self.observer.on_message(
-                f"{energy_only} structures without forces: trained on their energies alone"
-            )
-        if forces_only:
-            self.observer.on_message(
-                f"{forces_only} structures without energy: trained on their forces alone"
-            )
-        return dataset, len(held_out)
-
-    def _check_saved(self) -> None:
-        if self.saved is None:
-            return
-        if self.saved["fingerprint"] != self.fingerprint:
-            raise ConfigError(
-                f"{self.config.checkpoint}: made from other data than "
-                f"{', '.join(map(str, self.config.data))}; "
-                "resume with the same files, or start anew without --resume"
-            )
-        old = json.loads(self.saved["config"])
-        new = json.loads(self.config.model_dump_json())
-        free = (
-            "epochs",
-            "time_limit",
-            "output",
-            "data",
-            "valid",
-            "threads",
-            "memory_budget",
-            "derivatives",
-            "checkpoint_interval",
-        )
-        changed = [k for k in new if k not in free and old.get(k) != new[k]]
-        if changed:
-            raise ConfigError(
-                f"{self.config.checkpoint}: made with other settings of {', '.join(changed)}; "
-                "resume with the same, or start anew without --resume"
-            )
+        return read_dataset(self.config, self.observer)
 
     def _split(self, n_held_out: int) -> Split:
         """Draw the hold-out and each member's own validation structures; depends on the seed alone."""
@@ -222,7 +174,9 @@ class Run:
         else:
             potential, store = self._new_potential(dtype)
         references = make_references(dataset, potential.atomic_energies)
-        trainer = Trainer(c, potential, store, references, self._make_sampler(), self.split)
+        trainer = Trainer(
+            c, potential, store, references, self._make_sampler(), self.split, workers=self.workers
+        )
         if trainer.with_forces:
             self._store_derivatives(store)
         return trainer
@@ -329,14 +283,15 @@ class Run:
         epochs = c.max_epochs
         planned = None if epochs is None else epochs * trainer.sampler.n_steps
         self.progress = Progress(planned, seconds, before)
-        self.log = JsonLog(c.log, None if self.saved is None else trainer.position.epoch)
+        if self.workers.is_first:
+            self.log = JsonLog(c.log, None if self.saved is None else trainer.position.epoch)
         if self.saved is None:
-            self.log.write({"type": "start", **self._provenance(), "forecast": forecast.as_dict()})
+            self._write({"type": "start", **self._provenance(), "forecast": forecast.as_dict()})
         self.observer.on_start(forecast, trainer.position)
 
         def on_epoch(record: dict[str, Any]) -> None:
             record["elapsed"] = round(self.progress.elapsed, 3)
-            self.log.write(record)
+            self._write(record)
             self.observer.on_epoch(record)
 
         trainer.run(
@@ -347,6 +302,10 @@ class Run:
                 p, self.progress.share(p.total), self.progress.remaining(p.total)
             ),
         )
+
+    def _write(self, record: dict[str, Any]) -> None:
+        if self.workers.is_first:
+            self.log.write(record)
 
     def _provenance(self) -> dict[str, Any]:
         return {
@@ -362,24 +321,25 @@ class Run:
         }
 
     def _save(self, results: dict[str, Any] | None = None) -> None:
-        save_checkpoint(
-            self.config.checkpoint,
-            {
-                **potential_state(self.trainer.potential),
-                **self.trainer.state(),
-                "config": self.config.model_dump_json(),
-                "fingerprint": self.fingerprint,
-                "elapsed": self.progress.elapsed,
-                "stored_derivatives": self.stored,
-                "feature_min": self.limits[0],
-                "feature_max": self.limits[1],
-                "baseline": json.dumps(None if self.baseline is None else self.baseline.block()),
-                "shortest_distances": json.dumps(self.shortest),
-                "provenance": self._provenance(),
-                "results": results,
-                **self._more_state(),
-            },
-        )
+        if self.workers.is_first:
+            save_checkpoint(self.config.checkpoint, self._state(results))
+
+    def _state(self, results: dict[str, Any] | None) -> dict[str, Any]:
+        return {
+            **potential_state(self.trainer.potential),
+            **self.trainer.state(),
+            "config": self.config.model_dump_json(),
+            "fingerprint": self.fingerprint,
+            "elapsed": self.progress.elapsed,
+            "stored_derivatives": self.stored,
+            "feature_min": self.limits[0],
+            "feature_max": self.limits[1],
+            "baseline": json.dumps(None if self.baseline is None else self.baseline.block()),
+            "shortest_distances": json.dumps(self.shortest),
+            "provenance": self._provenance(),
+            "results": results,
+            **self._more_state(),
+        }
 
     def _more_state(self) -> dict[str, Any]:
         """Return what else the checkpoint keeps; nothing here."""
@@ -388,16 +348,10 @@ class Run:
     def _finish(self) -> ModelData:
         """Evaluate the best weights on the hold-out and return the model."""
         trainer = self.trainer
-        results: dict[str, Any] = {}
         with trainer.using(trainer.best.values):
-            if len(self.split.holdout):
-                held = evaluate_held_out(
-                    trainer.potential, trainer.store, trainer.references, self.split.holdout
-                )
-                results = model_errors(held, self.dataset.elements)
+            results = self.workers.together(self._held_out_errors)
             self._save(results)
-            fields = model_fields(load_checkpoint(self.config.checkpoint))
-            data = trainer.potential.to_model_data(**fields)
+            data = trainer.potential.to_model_data(**model_fields(self._state(results)))
         record = {
             "type": "end",
             "epochs": trainer.position.epoch,
@@ -408,9 +362,17 @@ class Run:
             "holdout": {k: results.get(k) for k in ("energy_rmse", "force_rmse")},
             **self._selected(),
         }
-        self.log.write(record)
+        self._write(record)
         self.observer.on_end(record)
+        self.workers.wait()  # nobody leaves before the files are written
         return data
+
+    def _held_out_errors(self) -> dict[str, Any]:
+        if not len(self.split.holdout):
+            return {}
+        t = self.trainer
+        held = evaluate_held_out(t.potential, t.store, t.references, self.split.holdout)
+        return model_errors(held, self.dataset.elements)
 
     def _selected(self) -> dict[str, Any]:
         """Tell which structures were parked or excluded, if they were chosen by their losses."""

@@ -15,7 +15,7 @@ from torch.optim import Optimizer
 from lmlp.errors import TrainingError
 from lmlp.model.potential import EnsemblePotential
 from lmlp.optim import CoRe
-from lmlp.training.average import BestWeights, WeightAverage
+from lmlp.training.average import BestWeights, Swapped, WeightAverage
 from lmlp.training.batching import References, Sampler, make_batch
 from lmlp.training.config import TrainConfig
 from lmlp.training.interrupt import InterruptFlag
@@ -23,6 +23,7 @@ from lmlp.training.loss import LossWeights, structure_errors
 from lmlp.training.metrics import ErrorSums
 from lmlp.training.schedule import Progress, adam_lr, loss_weights, set_step_size
 from lmlp.training.store import Store
+from lmlp.training.workers import Workers
 
 _NAMED = 5
 
@@ -97,6 +98,7 @@ class Trainer:
         references: labels.
         sampler: structures of each step.
         split: validation structures of each member.
+        workers: processes that train together; default this one alone.
     """
 
     def __init__(
@@ -107,7 +109,10 @@ class Trainer:
         references: References,
         sampler: Sampler,
         split: Split,
+        *,
+        workers: Workers | None = None,
     ) -> None:
+        self.workers = workers or Workers()
         self.config = config
         self.potential = potential
         self.store = store
@@ -134,18 +139,38 @@ class Trainer:
         Raises:
             TrainingError: names the structures whose loss or gradient is not finite.
         """
-        batch, labels = make_batch(self.store, self.references, groups)
+        mine = self.workers.share(groups)
+        batch, labels = make_batch(self.store, self.references, mine, sizes=[len(g) for g in groups])
         prediction = self.potential.predict(batch, forces=self.with_forces, differentiable=True)
         errors = structure_errors(prediction, batch, labels)
-        losses = errors.loss(weights)
-        total = (losses * labels.weights).sum()
-        if not torch.isfinite(total):
-            bad = labels.ids[~torch.isfinite(losses.detach()).numpy()]
-            raise TrainingError(self._blame(bad, "the loss is not finite"))
+        found = errors.loss(weights)
+        total = (found * labels.weights).sum()
+        ids = np.concatenate(groups)
+        losses = self._collect(groups, found, ErrorSums.of(errors, found, batch, labels, len(groups)))
+        if not np.isfinite(losses).all():
+            raise TrainingError(self._blame(ids[~np.isfinite(losses)], "the loss is not finite"))
         self.optimizer.zero_grad()
         total.backward()
-        self.position.sums.add(errors, losses, batch, labels)
-        return labels.ids, losses.detach().double().numpy()
+        self._add_gradients()
+        return ids, losses
+
+    def _collect(self, groups: Sequence[np.ndarray], found: Tensor, sums: Tensor) -> np.ndarray:
+        """Put together the losses of a batch from all processes, and add its errors to those of the epoch."""
+        losses = torch.zeros(sum(len(g) for g in groups), dtype=torch.float64)
+        losses[torch.from_numpy(self.workers.positions(groups))] = found.detach().double()
+        self.workers.add([losses, sums])
+        if torch.isfinite(losses).all():
+            self.position.sums.values += sums
+        return losses.numpy()
+
+    def _add_gradients(self) -> None:
+        """Sum the gradients of all processes; one that has no structure of an element has none."""
+        if self.workers.size == 1:
+            return
+        for p in self.parameters:
+            if p.requires_grad and p.grad is None:
+                p.grad = torch.zeros_like(p)
+        self.workers.add([p.grad for p in self.parameters if p.grad is not None])
 
     def step(self, groups: Sequence[np.ndarray], share: float) -> None:
         """Take one step of the optimizer; nothing is changed if an error is raised."""
@@ -205,16 +230,17 @@ class Trainer:
         size = max(self.config.batch_size, 16)
         with self.using(self.average.values):
             for start in range(0, len(self.split.valid[0]), size):
-                groups = [ids[start : start + size] for ids in self.split.valid]
+                groups = self.workers.share([ids[start : start + size] for ids in self.split.valid])
                 batch, labels = make_batch(self.store, self.references, groups)
                 prediction = self.potential.predict(batch, forces=self.with_forces)
                 errors = structure_errors(prediction, batch, labels)
                 sums.add(errors, errors.loss(weights), batch, labels)
+        self.workers.add([sums.values])
         return sums.losses, sums.summary(members=True)
 
-    def using(self, values: Sequence[Tensor]) -> _Swapped:
+    def using(self, values: Sequence[Tensor]) -> Swapped:
         """Return a context in which the networks have other weights."""
-        return _Swapped(self.parameters, values)
+        return Swapped(self.parameters, values)
 
     # Loop -----------------------------------------------------------------------------------------
 
@@ -242,13 +268,14 @@ class Trainer:
             while not self._finished(progress):
                 steps = self.sampler.batches(self.position.epoch)
                 while self.position.step < len(steps):
-                    share = progress.share(self.position.total)
+                    share = self._agreed(progress.share(self.position.total))
                     if share >= 1.0 and self.position.total > 0:
                         break
                     self._guarded_step(steps[self.position.step], share, save)
                     on_step(self.position)
-                    if interrupt.requested:
+                    if self.workers.largest([float(interrupt.requested)])[0]:
                         save()
+                        self.workers.wait()
                         raise KeyboardInterrupt
                     if time.monotonic() - saved > self.config.checkpoint_interval:
                         save()
@@ -262,7 +289,12 @@ class Trainer:
         limit = self.config.max_epochs
         if limit is not None and epochs >= limit:
             return True
-        return self.position.total > 0 and progress.seconds is not None and progress.share(0) >= 1.0
+        over = progress.seconds is not None and progress.share(0) >= 1.0
+        return self.position.total > 0 and self._agreed(float(over)) > 0.0
+
+    def _agreed(self, value: float) -> float:
+        """Return what the first process says of a number, not below 0, that depends on the clock."""
+        return self.workers.largest([value if self.workers.is_first else 0.0])[0]
 
     def _guarded_step(self, groups: list[np.ndarray], share: float, save: Callable[[], None]) -> None:
         start = time.monotonic()
@@ -348,23 +380,6 @@ class Trainer:
             state.get("evaluations", 0),
         )
         self.position.sums.values.copy_(state["sums"])
-
-
-class _Swapped:
-    """Puts other values into parameters, and the old ones back."""
-
-    def __init__(self, parameters: Sequence[Tensor], values: Sequence[Tensor]) -> None:
-        self.parameters = parameters
-        self.values = values
-
-    def __enter__(self) -> None:
-        self.kept = [p.data for p in self.parameters]
-        for p, value in zip(self.parameters, self.values, strict=True):
-            p.data = value
-
-    def __exit__(self, *exception: object) -> None:
-        for p, value in zip(self.parameters, self.kept, strict=True):
-            p.data = value
 
 
 def _clip(grads: list[Tensor], limit: float) -> None:

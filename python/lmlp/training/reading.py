@@ -1,0 +1,85 @@
+"""From files to the data set of a run, and whether a checkpoint was made from it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+
+from lmlp.elements import atomic_number
+from lmlp.errors import ConfigError
+from lmlp.io import DataKeys, read_structures
+from lmlp.io.report import audit
+from lmlp.structure import Structure
+from lmlp.training.config import TrainConfig
+from lmlp.training.dataset import Dataset, make_dataset
+from lmlp.training.observer import Observer
+
+# settings that a resumed run may change
+_FREE = (
+    "epochs",
+    "time_limit",
+    "output",
+    "data",
+    "valid",
+    "threads",
+    "memory_budget",
+    "derivatives",
+    "checkpoint_interval",
+)
+
+
+def read_dataset(config: TrainConfig, observer: Observer) -> tuple[Dataset, int]:
+    """Read and audit all files; returns the data set and how many structures at its end are held out.
+
+    Raises:
+        DataError, UnknownElementError, GeometryError: data that cannot be used; the structure is named.
+    """
+    keys = DataKeys(**config.keys.model_dump())
+    structures: list[Structure] = [s for path in config.data for s in read_structures(path, keys)]
+    held_out = [s for path in config.valid for s in read_structures(path, keys)]
+    report = audit(structures)
+    held_report = audit(held_out, known=structures) if held_out else None
+    observer.on_data(report, held_report)
+    report.raise_for_errors()
+    if held_report is not None:
+        held_report.raise_for_errors()
+    if config.elements is not None:
+        numbers = [atomic_number(e) for e in config.elements]
+    else:
+        numbers = sorted({int(z) for s in structures for z in np.unique(s.numbers)})
+    dataset = make_dataset([*structures, *held_out], numbers)
+    tell_missing(dataset, observer)
+    return dataset, len(held_out)
+
+
+def tell_missing(dataset: Dataset, observer: Observer) -> None:
+    """Say how many structures lack labels."""
+    energy_only = int((~dataset.has_forces).sum())
+    forces_only = int(np.isnan(dataset.energies).sum())
+    if energy_only:
+        observer.on_message(f"{energy_only} structures without forces: trained on their energies alone")
+    if forces_only:
+        observer.on_message(f"{forces_only} structures without energy: trained on their forces alone")
+
+
+def check_saved(saved: dict[str, Any], config: TrainConfig, fingerprint: str) -> None:
+    """Refuse a checkpoint of other data or settings.
+
+    Raises:
+        ConfigError: names what differs.
+    """
+    if saved["fingerprint"] != fingerprint:
+        raise ConfigError(
+            f"{config.checkpoint}: made from other data than {', '.join(map(str, config.data))}; "
+            "resume with the same files, or start anew without --resume"
+        )
+    old = json.loads(saved["config"])
+    new = json.loads(config.model_dump_json())
+    changed = [k for k in new if k not in _FREE and old.get(k) != new[k]]
+    if changed:
+        raise ConfigError(
+            f"{config.checkpoint}: made with other settings of {', '.join(changed)}; "
+            "resume with the same, or start anew without --resume"
+        )
