@@ -117,7 +117,9 @@ def command(
     memory_budget: Annotated[
         str | None,
         typer.Option(
-            help="For cached neighbor lists and features, e.g. 2G; the rest is recomputed when needed.",
+            "--memory-budget",
+            "--memory",
+            help="For data, neighbor lists and features, e.g. 4GB (2G); data that need more stay on disk.",
             rich_help_panel=_RUN,
         ),
     ] = None,
@@ -163,7 +165,7 @@ def command(
     optimizer.{name,lr,max_step,min_step,etas,betas,weight_decay,score_history,
     frozen,decay,final,warmup,gradient_clip}, epochs, time_limit, batch_size, selection, valid_every,
     valid_fraction,
-    holdout_fraction, average, seed, dtype, threads, memory_budget, derivatives,
+    holdout_fraction, average, seed, dtype, threads, memory_budget, derivatives, stream, shuffle_block,
     checkpoint_interval. Unknown keys are
     refused.
     """

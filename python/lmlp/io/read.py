@@ -76,6 +76,33 @@ def read_frames(file: str | Path, runner_units: RunnerUnits = BOHR_HARTREE) -> l
     return frames
 
 
+def iterate_structures(
+    paths: Iterable[str | Path], keys: DataKeys | None = None, *, runner_units: RunnerUnits = BOHR_HARTREE
+) -> Iterator[Structure]:
+    """Read structures one after the other, as :func:`read_structures` does, without keeping them.
+
+    Raises:
+        DataError, UnknownElementError, GeometryError: as there; a label that no frame of a file has is only
+            known at the end of the file.
+    """
+    keys = keys or DataKeys()
+    for file in paths:
+        path, selection = split_index(file)
+        check_exists(path)
+        missing = {label: keys.wanted(label) for label in LABELS if keys.wanted(label) not in (None, NONE)}
+        empty = True
+        for frame in _frames(path, selection, runner_units):
+            empty = False
+            for label, name in list(missing.items()):
+                if name in (frame.columns if label == "forces" else frame.entries):
+                    del missing[label]
+            yield to_structure(frame, keys)
+        if empty:
+            raise DataError(f"{file}: the selection holds no frame")
+        for label, name in missing.items():
+            raise DataError(f"{file}: no frame has {name!r} for the {label}")
+
+
 def _check_wanted(file: str, frames: list[Frame], keys: DataKeys) -> None:
     for label in LABELS:
         name = keys.wanted(label)
@@ -124,7 +151,6 @@ def _first_line(path: Path) -> str:
 
 
 def _ase_frames(path: Path, selection: slice) -> Iterator[Frame]:
-    import ase.io
     from ase.io.formats import UnknownFileTypeError, filetype, ioformats
 
     kind = "data"
@@ -137,7 +163,6 @@ def _ase_frames(path: Path, selection: slice) -> Iterator[Frame]:
             source: Any = io.BytesIO(content) if binary else io.StringIO(content.decode())
         else:
             kind, source = filetype(str(path)), str(path)
-        images = ase.io.read(source, index=":", format=kind)
     except LMLPError:
         raise
     except UnknownFileTypeError as error:
@@ -146,9 +171,18 @@ def _ase_frames(path: Path, selection: slice) -> Iterator[Frame]:
         ) from error
     except Exception as error:  # readers raise whatever comes along; the user needs the file's name
         raise DataError(f"{path}: cannot be read as {kind}: {error}") from error
-    numbered = list(enumerate(images if isinstance(images, list) else [images]))
-    for index, atoms in numbered[selection]:
+    for index, atoms in _select(enumerate(_images(source, kind, path)), selection):
         yield _from_atoms(atoms, f"{path}:{index}")
+
+
+def _images(source: Any, kind: str, path: Path) -> Iterator[Any]:
+    """Read one image after the other where ASE can (databases, trajectories)."""
+    import ase.io
+
+    try:
+        yield from ase.io.iread(source, index=":", format=kind)
+    except Exception as error:
+        raise DataError(f"{path}: cannot be read as {kind}: {error}") from error
 
 
 def _from_atoms(atoms: Any, source: str) -> Frame:

@@ -16,6 +16,8 @@ from lmlp.model.potential import Batch
 from lmlp.training.dataset import Dataset
 from lmlp.training.store import Block, Store, ragged
 
+_WINDOW = 8  # blocks whose structures are mixed
+
 
 class Sampler(Protocol):
     """Chooses the structures of each step; lifelong strategies plug in here."""
@@ -56,12 +58,16 @@ class ShuffledBatches:
         members: training structures of each member, all of the same number.
         batch_size: structures per step and member.
         seed: the order depends on seed, member and epoch alone, so that a resumed run repeats it.
+        block: so many consecutive structures stay near each other, for reading from disk.
     """
 
-    def __init__(self, members: Sequence[np.ndarray], batch_size: int, seed: int) -> None:
+    def __init__(
+        self, members: Sequence[np.ndarray], batch_size: int, seed: int, block: int | None = None
+    ) -> None:
         self.members = [np.asarray(ids) for ids in members]
         self.batch_size = batch_size
         self.seed = seed
+        self.block = block
 
     @property
     def n_steps(self) -> int:
@@ -73,8 +79,18 @@ class ShuffledBatches:
         parts = []
         for m, ids in enumerate(self.members):
             generator = np.random.default_rng([self.seed, m, epoch])
-            parts.append(np.array_split(generator.permutation(ids), self.n_steps))
+            parts.append(np.array_split(self._order(generator, ids), self.n_steps))
         return [list(step) for step in zip(*parts, strict=True)]
+
+    def _order(self, generator: np.random.Generator, ids: np.ndarray) -> np.ndarray:
+        """Shuffle; with blocks, shuffle these, and the structures of some neighboring blocks among them."""
+        if self.block is None:
+            return generator.permutation(ids)
+        blocks = np.array_split(ids, max(1, round(len(ids) / self.block)))
+        order = generator.permutation(len(blocks))
+        windows = np.array_split(order, max(1, round(len(blocks) / _WINDOW)))
+        parts = [generator.permutation(np.concatenate([blocks[b] for b in w])) for w in windows]
+        return np.concatenate(parts)
 
     def observe(self, ids: np.ndarray, losses: np.ndarray) -> None:
         """Learn nothing: all structures are equal."""
@@ -126,7 +142,7 @@ class References:
     Attributes:
         energies: eV less the atomic energies, 0 where there is none.
         has_energy, has_forces, has_stress: per structure.
-        forces: eV/Å, 0 where there are none.
+        forces: eV/Å, NaN where there are none; may lie on disk.
         stress: eV/Å³, 0 where there is none.
     """
 
@@ -144,7 +160,7 @@ def make_references(dataset: Dataset, atomic_energies: np.ndarray) -> References
     return References(
         np.nan_to_num(rest, nan=0.0),
         np.isfinite(rest),
-        np.nan_to_num(dataset.forces, nan=0.0),
+        dataset.forces,
         dataset.has_forces,
         np.nan_to_num(dataset.stress, nan=0.0),
         dataset.has_stress,
@@ -180,8 +196,8 @@ def make_batch(
     dtype = inputs.dtype
     rows = inputs[torch.from_numpy(atom)]
     forces = references.forces[np.where(real, dataset.first_atom[ids][instance] + slots.atom, 0)]
+    forces = np.where(real[:, None] & np.isfinite(forces), forces, 0.0)
     if not real.all():
-        forces = forces * real[:, None]
         rows = rows * torch.from_numpy(real).to(dtype)[:, None]
     batch = Batch(
         environments=environments,

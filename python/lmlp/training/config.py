@@ -193,6 +193,14 @@ class TrainConfig(_Section):
     derivatives: Literal["automatic", "stored", "computed"] = Field(
         default="automatic", description="of the network inputs: once before training, or at every step"
     )
+    stream: Literal["automatic", "always", "never"] = Field(
+        default="automatic", description="keep data on disk: if they need more than memory_budget, or anyway"
+    )
+    shuffle_block: int | None = Field(
+        default=None,
+        ge=1,
+        description="consecutive structures that stay together when they are shuffled",
+    )
     checkpoint_interval: Duration = 60.0
 
     @model_validator(mode="before")
@@ -224,6 +232,11 @@ class TrainConfig(_Section):
     def checkpoint(self) -> Path:
         """``<stem>.checkpoint`` beside the output."""
         return self.output.with_suffix(".checkpoint")
+
+    @property
+    def stream_folder(self) -> Path:
+        """``<stem>.stream`` beside the output, for data that do not fit into memory."""
+        return self.output.with_suffix(".stream")
 
     @property
     def log(self) -> Path:

@@ -12,6 +12,8 @@ from lmlp.elements import symbol
 from lmlp.errors import DataError, UnknownElementError
 from lmlp.structure import Structure
 
+_ROWS = 2**16
+
 
 @dataclass(frozen=True)
 class Dataset:
@@ -32,7 +34,7 @@ class Dataset:
         volumes: Å³ (1 without a stress) ``[n_structures]``.
     """
 
-    structures: list[Structure]
+    structures: Sequence[Structure]
     numbers: list[int]
     order: np.ndarray
     species: np.ndarray
@@ -60,7 +62,7 @@ class Dataset:
     @property
     def has_forces(self) -> np.ndarray:
         """Whether each structure has forces."""
-        return np.array([s.forces is not None for s in self.structures], dtype=bool)
+        return np.isfinite(np.asarray(self.forces[self.first_atom[:-1], 0]))
 
     @property
     def has_stress(self) -> np.ndarray:
@@ -74,7 +76,8 @@ class Dataset:
             for array in (s.numbers, s.positions, s.cell, s.pbc):
                 digest.update(np.ascontiguousarray(array).tobytes())
         for array in (self.energies, self.forces, self.stress):
-            digest.update(np.ascontiguousarray(array).tobytes())
+            for start in range(0, len(array), _ROWS):  # forces may lie on disk
+                digest.update(np.ascontiguousarray(array[start : start + _ROWS]).tobytes())
         return digest.hexdigest()
 
 
@@ -93,7 +96,7 @@ def make_dataset(structures: Sequence[Structure], numbers: Sequence[int] | None 
     if not structures:
         raise DataError("no structures to train on")
     for index, s in enumerate(structures):
-        _check(s, index)
+        check_structure(s, index)
     if numbers is None:
         numbers = sorted({int(z) for s in structures for z in np.unique(s.numbers)})
     numbers = [int(z) for z in numbers]
@@ -144,7 +147,12 @@ def _stress(s: Structure) -> np.ndarray:
     return (stress + stress.T) / 2
 
 
-def _check(s: Structure, index: int) -> None:
+def check_structure(s: Structure, index: int) -> None:
+    """Refuse a structure that cannot be used.
+
+    Raises:
+        DataError: names it.
+    """
     name = _name(s, index)
     if len(s) == 0:
         raise DataError(f"{name}: no atoms")

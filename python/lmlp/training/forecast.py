@@ -79,6 +79,6 @@ def make_forecast(trainer: Trainer, seconds_left: float | None) -> Forecast:
         epochs=epochs,
         seconds=epochs * per_epoch,
         memory=trainer.store.n_bytes + copies,
-        cached=trainer.store.n_cached / len(trainer.store.dataset),
+        cached=trainer.store.share_kept,
         n_weights=n_weights,
     )

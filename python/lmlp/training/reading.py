@@ -14,7 +14,10 @@ from lmlp.io.report import audit
 from lmlp.structure import Structure
 from lmlp.training.config import TrainConfig
 from lmlp.training.dataset import Dataset, make_dataset
+from lmlp.training.missing import tell_missing
 from lmlp.training.observer import Observer
+from lmlp.training.streaming import must_stream, read_streamed
+from lmlp.training.workers import Workers
 
 # settings that a resumed run may change
 _FREE = (
@@ -26,16 +29,21 @@ _FREE = (
     "threads",
     "memory_budget",
     "derivatives",
+    "stream",
     "checkpoint_interval",
 )
 
 
-def read_dataset(config: TrainConfig, observer: Observer) -> tuple[Dataset, int]:
+def read_dataset(config: TrainConfig, observer: Observer, workers: Workers) -> tuple[Dataset, int]:
     """Read and audit all files; returns the data set and how many structures at its end are held out.
+
+    Data that need more memory than ``memory_budget`` are converted once and stay on disk.
 
     Raises:
         DataError, UnknownElementError, GeometryError: data that cannot be used; the structure is named.
     """
+    if must_stream(config):
+        return read_streamed(config, observer, workers)
     keys = DataKeys(**config.keys.model_dump())
     structures: list[Structure] = [s for path in config.data for s in read_structures(path, keys)]
     held_out = [s for path in config.valid for s in read_structures(path, keys)]
@@ -52,16 +60,6 @@ def read_dataset(config: TrainConfig, observer: Observer) -> tuple[Dataset, int]
     dataset = make_dataset([*structures, *held_out], numbers)
     tell_missing(dataset, observer)
     return dataset, len(held_out)
-
-
-def tell_missing(dataset: Dataset, observer: Observer) -> None:
-    """Say how many structures lack labels."""
-    energy_only = int((~dataset.has_forces).sum())
-    forces_only = int(np.isnan(dataset.energies).sum())
-    if energy_only:
-        observer.on_message(f"{energy_only} structures without forces: trained on their energies alone")
-    if forces_only:
-        observer.on_message(f"{forces_only} structures without energy: trained on their forces alone")
 
 
 def check_saved(saved: dict[str, Any], config: TrainConfig, fingerprint: str) -> None:

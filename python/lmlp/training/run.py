@@ -28,6 +28,7 @@ from lmlp.training.dataset import Dataset
 from lmlp.training.derivatives import Plan, store_derivatives
 from lmlp.training.distances import shortest_distances
 from lmlp.training.forecast import make_forecast
+from lmlp.training.inputs import InputFile
 from lmlp.training.log import JsonLog
 from lmlp.training.observer import Observer
 from lmlp.training.reading import check_saved, read_dataset
@@ -35,6 +36,7 @@ from lmlp.training.restore import potential_from_state, potential_state
 from lmlp.training.schedule import Progress
 from lmlp.training.selection import AdaptiveSelection, outcome
 from lmlp.training.store import Store
+from lmlp.training.stream import StreamedDataset
 from lmlp.training.trainer import Split, Trainer
 from lmlp.training.workers import Workers
 
@@ -123,7 +125,7 @@ class Run:
 
     def _read(self) -> tuple[Dataset, int]:
         """Read all files; returns the data set, whose last structures (as many as said) are held out."""
-        return read_dataset(self.config, self.observer)
+        return read_dataset(self.config, self.observer, self.workers)
 
     def _split(self, n_held_out: int) -> Split:
         """Draw the hold-out and each member's own validation structures; depends on the seed alone."""
@@ -168,7 +170,7 @@ class Run:
         dtype = getattr(torch, c.dtype)
         if self.saved is not None:
             potential = potential_from_state(self.saved, weights="parameters")
-            store = Store(dataset, potential.descriptor, c.memory_budget, statistics=False)
+            store = self._make_store(potential.descriptor, statistics=False)  # same pieces, same bits
             store.set_inputs(potential.input_map, dtype)
             self.limits = (self.saved["feature_min"], self.saved["feature_max"])
         else:
@@ -181,11 +183,20 @@ class Run:
             self._store_derivatives(store)
         return trainer
 
+    def _make_store(self, descriptor: Descriptor, *, statistics: bool = True) -> Store:
+        """Keep what fits, or all on disk."""
+        dataset = self.dataset
+        options: dict[str, Any] = {"n_fit": len(dataset) - self._n_external(), "statistics": statistics}
+        if not isinstance(dataset, StreamedDataset):
+            return Store(dataset, descriptor, self.config.memory_budget, **options)
+        file = InputFile(dataset.folder / f"inputs-{self.workers.rank}", self.observer.on_message)
+        return Store(dataset, descriptor, self.config.memory_budget, file=file, **options)
+
     def _make_sampler(self) -> Sampler:
         """Build what chooses the structures of each step."""
         c = self.config
         if c.selection is None:
-            return ShuffledBatches(self.split.train, c.batch_size, c.seed)
+            return ShuffledBatches(self.split.train, c.batch_size, c.seed, c.shuffle_block)
         tasks = np.zeros(len(self.dataset), dtype=np.int64)
         return AdaptiveSelection(
             self.split.train, tasks, batch_size=c.batch_size, seed=c.seed, rule=c.selection
@@ -226,8 +237,7 @@ class Run:
 
     def _useful_functions(self, descriptor: Descriptor) -> tuple[Descriptor, Store, FeatureMoments]:
         """Compute the features; leave out functions that are constant or copies on these data."""
-        n_fit = len(self.dataset) - self._n_external()
-        store = Store(self.dataset, descriptor, self.config.memory_budget, n_fit=n_fit)
+        store = self._make_store(descriptor)
         assert store.moments is not None
         columns, constant, twins = useful_columns(store.moments)
         if len(columns) == 0:
@@ -242,7 +252,7 @@ class Run:
         spec["functions"] = [spec["functions"][i] for i in columns]
         # once more with the descriptor that a resumed run will have: the last bits may depend on the set
         descriptor = Descriptor(spec, self.dataset.elements)
-        store = Store(self.dataset, descriptor, self.config.memory_budget, n_fit=n_fit)
+        store = self._make_store(descriptor)
         assert store.moments is not None
         return descriptor, store, store.moments
 

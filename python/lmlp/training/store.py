@@ -16,6 +16,7 @@ from lmlp.errors import GeometryError
 from lmlp.model.scaling import FeatureMoments, InputMap, feature_moments
 from lmlp.neighbors import find_neighbors
 from lmlp.training.dataset import Dataset
+from lmlp.training.inputs import InputFile
 
 _CHUNK_ATOMS = 4096
 
@@ -110,6 +111,7 @@ class Store:
             used.
         n_fit: structures from this one on do not enter the moments of the features.
         statistics: gather the moments.
+        file: where inputs lie that are not kept in memory, so that they are computed but once.
     """
 
     def __init__(
@@ -120,6 +122,7 @@ class Store:
         *,
         n_fit: int | None = None,
         statistics: bool = True,
+        file: InputFile | None = None,
     ) -> None:
         self.dataset = dataset
         self.descriptor = descriptor
@@ -132,7 +135,9 @@ class Store:
         self._block: Block | None = None
         self._inputs: Tensor | None = None
         self._features: list[np.ndarray] | None = []
-        self._find(len(dataset) if n_fit is None else n_fit, statistics)
+        self._file = file
+        self._n_fit = len(dataset) if n_fit is None else n_fit
+        self._find(statistics)
 
     @property
     def n_bytes(self) -> int:
@@ -141,26 +146,32 @@ class Store:
         inputs = self._inputs.nbytes if self._inputs is not None else 0
         return block + inputs + sum(m.nbytes for m in self.matrices.values())
 
-    def _find(self, n_fit: int, statistics: bool) -> None:
+    @property
+    def share_kept(self) -> float:
+        """Share of the structures whose inputs are not recomputed."""
+        return 1.0 if self._file is not None else self.n_cached / len(self.dataset)
+
+    def _find(self, statistics: bool) -> None:
         """Find neighbors and gather the moments of the features; keep what fits."""
+        if not statistics and (self._file is not None or not self.budget):
+            return
         blocks: list[Block] = []
         row = 8 * self.descriptor.n_features
         used = 0
 
         def chunks() -> Iterator[tuple[np.ndarray, np.ndarray]]:
             nonlocal used
-            first, second = range(n_fit), range(n_fit, len(self.dataset))
-            for ids in itertools.chain(self._chunks(first), self._chunks(second)):
+            for ids in self.chunks():
                 block = find_block(self.dataset, ids, self.descriptor.cutoff)
                 features = self.block_features(block)
                 used += block.n_bytes + len(features) * row
-                if used <= self.budget and self.n_cached == ids[0]:
+                if self._file is None and used <= self.budget and self.n_cached == ids[0]:
                     blocks.append(block)
                     self.n_cached = int(ids[-1]) + 1
                     assert self._features is not None
                     self._features.append(features)
                 atoms = slice(self.dataset.first_atom[ids[0]], self.dataset.first_atom[ids[-1] + 1])
-                if ids[0] < n_fit:
+                if ids[0] < self._n_fit:
                     yield features, self.dataset.species[atoms]
 
         if statistics:
@@ -172,8 +183,12 @@ class Store:
         if blocks:
             self._block = join(blocks)
 
-    def _chunks(self, ids: range) -> Iterator[np.ndarray]:
-        """Cut a range of structures into pieces of some thousand atoms."""
+    def chunks(self) -> Iterator[np.ndarray]:
+        """Cut the structures into pieces of some thousand atoms; one ends where those to fit end."""
+        first, second = range(self._n_fit), range(self._n_fit, len(self.dataset))
+        yield from itertools.chain(self._pieces(first), self._pieces(second))
+
+    def _pieces(self, ids: range) -> Iterator[np.ndarray]:
         if not len(ids):
             return
         sizes = np.cumsum(self.dataset.n_atoms[ids.start : ids.stop])
@@ -184,9 +199,15 @@ class Store:
         """Compute the features of a block's atoms."""
         return self.descriptor.features(block.environments, block.neighbor_species)
 
+    def features(self, ids: np.ndarray) -> np.ndarray:
+        """Compute the features of the atoms of some structures."""
+        return self.block_features(find_block(self.dataset, ids, self.descriptor.cutoff))
+
     def set_inputs(self, input_map: InputMap, dtype: torch.dtype) -> None:
         """Fix the map from features to network inputs, and compute the cached inputs."""
         self.input_map, self.dtype = input_map, dtype
+        if self._file is not None:
+            self._file.fill(self, input_map, dtype)
         features, self._features = self._features, None
         if self._block is None or features is None:
             return
@@ -207,6 +228,8 @@ class Store:
         unique, position = np.unique(ids, return_inverse=True)
         block = find_block(self.dataset, unique, self.descriptor.cutoff)
         atoms = ragged(self.dataset.first_atom[unique], self.dataset.n_atoms[unique])
+        if self._file is not None:
+            return block, self._file.rows(atoms), position
         inputs = self.input_map(self.block_features(block), self.dataset.species[atoms])
         return block, torch.from_numpy(inputs).to(self.dtype), position
 

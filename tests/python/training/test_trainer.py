@@ -69,7 +69,7 @@ def test_a_member_learns_the_same_alone_and_in_company(tmp_path):
 def test_a_small_memory_budget_gives_the_same_batches(tmp_path, budget, monkeypatch):
     monkeypatch.setattr("lmlp.training.store._CHUNK_ATOMS", 12)
     whole = prepared(settings(tmp_path, clusters(24))).trainer
-    tight = prepared(settings(tmp_path, clusters(24), memory_budget=budget)).trainer
+    tight = prepared(settings(tmp_path, clusters(24), memory_budget=budget, stream="never")).trainer
     assert whole.store.n_cached == 24
     assert (tight.store.n_cached == 0) if budget == 0 else (0 < tight.store.n_cached < 24)
     assert tight.store.n_bytes <= budget
