@@ -7,6 +7,7 @@
 
 #include "functions/element_weight.hpp"
 #include "lmlp/error.hpp"
+#include "newton_basis.hpp"
 #include "polynomials.hpp"
 
 namespace lmlp {
@@ -208,6 +209,7 @@ void Plan::add_polynomials() {
         at_one_.push_back(polynomial_value(view_.angular_form, angular_[a], 1.0));
     }
     add_harmonics();
+    add_newton_basis();
 }
 
 void Plan::add_harmonics() {
@@ -231,6 +233,23 @@ void Plan::add_harmonics() {
             }
             norm_[at] = norm * norm;
             order_[at] = l - m;
+        }
+    }
+}
+
+void Plan::add_newton_basis() {
+    newton_node_.assign(view_.n_harmonics, 0.0);
+    for (int m = 0; m <= view_.degree; ++m) {
+        const int n = view_.degree - m + 1, size = harmonic_row_[m + 1] - harmonic_row_[m];
+        const std::vector<double> nodes = leja_points(m, n);
+        const std::vector<double> t =
+            newton_coefficients(nodes, std::span<const double>(beta_).subspan(m * (view_.degree + 2) + m, n));
+        newton_row_.push_back(static_cast<int>(newton_matrix_.size()));
+        newton_matrix_.resize(newton_matrix_.size() + static_cast<std::size_t>(n) * size, 0.0);
+        for (int i = 0; i < n; ++i) {
+            newton_node_[harmonic_row_[m] + n - 1 - i] = nodes[i];
+            for (int l = i; l < n; ++l)
+                newton_matrix_[newton_row_[m] + (n - 1 - l) * size + n - 1 - i] = t[i * n + l];
         }
     }
 }
@@ -261,6 +280,9 @@ void Plan::fill_view(const DescriptorSpec& spec) {
     v.harmonic_row = harmonic_row_.data();
     v.harmonic_beta = beta_.data();
     v.harmonic_norm = norm_.data();
+    v.newton_node = newton_node_.data();
+    v.newton_matrix = newton_matrix_.data();
+    v.newton_row = newton_row_.data();
     v.harmonic_order = order_.data();
 }
 

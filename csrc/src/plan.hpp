@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <new>
 #include <span>
 #include <vector>
 
@@ -77,12 +78,29 @@ struct PlanView {
     const double* harmonic_beta;       // beta_lm [degree + 1 (m), degree + 2 (l, upward)]
     const double* harmonic_norm;       // N_lm^2 [n_harmonics]
     const double* harmonic_order;      // l - m [n_harmonics]
+    const double* newton_node;    // [n_harmonics], those of each row in the order of use (newton_basis.hpp)
+    const double* newton_matrix;  // row m: a column of the padded row's size for each of its entries
+    const int* newton_row;        // start of that of row m, [degree + 1]
 };
 
 // Index of the unordered pair of species. Static: kernels of each instruction set need their own.
 static inline int element_pair(int a, int b) {
     return a < b ? b * (b + 1) / 2 + a : a * (a + 1) / 2 + b;
 }
+
+// Tables start at a cache line, so that no vector of them crosses one.
+template <class T>
+struct AlignedAllocator {
+    using value_type = T;
+    static constexpr std::align_val_t alignment{64};
+    AlignedAllocator() = default;
+    template <class U>
+    AlignedAllocator(const AlignedAllocator<U>&) noexcept {}
+    T* allocate(std::size_t n) { return static_cast<T*>(::operator new(n * sizeof(T), alignment)); }
+    void deallocate(T* p, std::size_t) noexcept { ::operator delete(p, alignment); }
+    bool operator==(const AlignedAllocator&) const = default;
+};
+using Table = std::vector<double, AlignedAllocator<double>>;
 
 class Plan {
   public:
@@ -100,6 +118,7 @@ class Plan {
     void add_slots(const DescriptorSpec& spec, std::span<const int> atomic_numbers);
     void add_polynomials();
     void add_harmonics();
+    void add_newton_basis();
     void fill_view(const DescriptorSpec& spec);
 
     std::vector<double> eta_, shift_, radial_cutoff_;
@@ -108,8 +127,9 @@ class Plan {
     std::vector<int> combo_begin_, combo_angular_;
     std::vector<int> feature_slot_;
     std::vector<double> radial_weight_, angular_weight_;
-    std::vector<double> legendre_, legendre_by_degree_, at_one_, beta_, norm_, order_;
-    std::vector<int> harmonic_row_;
+    Table legendre_, legendre_by_degree_, at_one_, beta_, norm_, order_;
+    Table newton_node_, newton_matrix_;
+    std::vector<int> harmonic_row_, newton_row_;
     PlanView view_{};
 };
 

@@ -1,5 +1,5 @@
-// Gradients of sums over real spherical harmonics by the direction and the weight of each neighbor, for
-// vectors of neighbors. See PlanView for the recurrences and for the order of the tables.
+// Sums over real spherical harmonics at the direction of each neighbor, with their gradients, for vectors of
+// neighbors: sum_lm (c_lm A_m + s_lm B_m) q_lm(z), A_m + i B_m = (x + iy)^m, polynomials in Newton's form.
 #pragma once
 
 #include "kernels/kernel_api.hpp"
@@ -8,53 +8,70 @@
 namespace lmlp::LMLP_KERNEL {
 namespace {
 
-// dE/dM of N radial functions, split for the gradient: rows of n_harmonics each, row m of `slope` belongs to
-// the harmonics of m - 1 (through dq_l,m-1/dz = (l - m + 1) q_lm); there is no row 0.
+// Newton coefficients of N radial functions, cosines and sines [n_harmonics] each.
 template <int N>
-struct MomentSlopes {
-    const double *cosine[N], *sine[N], *cosine_slope[N], *sine_slope[N];
+struct HarmonicCoefficients {
+    const double *cosine[N], *sine[N];
 };
 
-// n vectors of neighbors and what they get: dE/df for N radial functions and dE/du.
-template <int N, int n>
-struct HarmonicGradient {
-    Vec f[N * n], x[n], y[n], z[n];
-};
-
+// n vectors of neighbors: unit vectors and weights f.
 template <int N, int n>
 struct HarmonicInput {
     Vec f[N * n], x[n], y[n], z[n];
 };
 
-// Row 0: no sines, no slopes.
+// What they get: the sums of each radial function (dE/df), and the gradient by the unit vector of all sums
+// weighted with f.
 template <int N, int n>
-inline void zonal_gradient(const PlanView& plan, const MomentSlopes<N>& in, const HarmonicInput<N, n>& u,
-                           HarmonicGradient<N, n>& out) {
-    const int top = plan.harmonic_row[0] + plan.degree;
-    Vec q[n], before[n], total[N * n];
-    unrolled<n>([&](auto v) { q[v] = fill(1.0), before[v] = Vec{}; });
-    unrolled<N * n>([&](auto i) { total[i] = Vec{}; });
-    for (int l = 0; l <= plan.degree; ++l) {
-        const Vec next_beta = fill(plan.harmonic_beta[l + 1]);
-        unrolled<N>([&](auto k) {
-            const Vec c = fill(in.cosine[k][top - l]);
-            unrolled<n>([&](auto v) { total[k * n + v] += c * q[v]; });
-        });
+struct HarmonicGradient {
+    Vec f[N * n], x[n], y[n], z[n];
+};
+
+// Values and slopes of K polynomials of one m at n vectors of z.
+template <int K, int n>
+struct Polynomials {
+    Vec value[K * n], slope[K * n];
+};
+
+template <int K, int n>
+inline Polynomials<K, n> evaluate_polynomials(const double* const* coefficient, const double* node, int size,
+                                              const Vec* z) {
+    Polynomials<K, n> p;
+    unrolled<K>([&](auto k) {
+        const Vec c = fill(coefficient[k][0]);
         unrolled<n>([&](auto v) {
-            const Vec next = u.z[v] * q[v] - next_beta * before[v];
-            before[v] = q[v];
-            q[v] = next;
+            p.value[k * n + v] = c;
+            p.slope[k * n + v] = Vec{};
+        });
+    });
+    for (int i = 1; i < size; ++i) {
+        Vec step[n];
+        unrolled<n>([&](auto v) { step[v] = z[v] - fill(node[i]); });
+        unrolled<K>([&](auto k) {
+            const Vec c = fill(coefficient[k][i]);
+            unrolled<n>([&](auto v) {
+                constexpr int at = k * n + v;
+                p.slope[at] = p.slope[at] * step[v] + p.value[at];
+                p.value[at] = p.value[at] * step[v] + c;
+            });
         });
     }
-    unrolled<N * n>([&](auto i) { out.f[i] = total[i]; });
-    unrolled<n>([&](auto v) { out.x[v] = out.y[v] = out.z[v] = Vec{}; });
+    return p;
 }
 
 template <int N, int n>
-inline HarmonicGradient<N, n> harmonic_gradient(const PlanView& plan, const MomentSlopes<N>& in,
+inline HarmonicGradient<N, n> harmonic_gradient(const PlanView& plan, const HarmonicCoefficients<N>& in,
                                                 const HarmonicInput<N, n>& u) {
     HarmonicGradient<N, n> out;
-    zonal_gradient(plan, in, u, out);
+    const Polynomials<N, n> zonal =
+        evaluate_polynomials<N, n>(in.cosine, plan.newton_node, plan.degree + 1, u.z);
+    unrolled<n>([&](auto v) {
+        out.x[v] = out.y[v] = out.z[v] = Vec{};
+        unrolled<N>([&](auto k) {
+            out.f[k * n + v] = zonal.value[k * n + v];
+            out.z[v] += u.f[k * n + v] * zonal.slope[k * n + v];
+        });
+    });
     Vec a[n], b[n], a_before[n], b_before[n];
     unrolled<n>([&](auto v) {
         a[v] = u.x[v];
@@ -63,43 +80,28 @@ inline HarmonicGradient<N, n> harmonic_gradient(const PlanView& plan, const Mome
         b_before[v] = Vec{};
     });
     for (int m = 1; m <= plan.degree; ++m) {
-        const int top = plan.harmonic_row[m] + plan.degree;
-        const double* beta = plan.harmonic_beta + m * (plan.degree + 2);
-        Vec q[n], before[n], cosine[N * n], sine[N * n], cosine_slope[N * n], sine_slope[N * n];
-        unrolled<n>([&](auto v) { q[v] = fill(1.0), before[v] = Vec{}; });
-        unrolled<N * n>([&](auto i) { cosine[i] = sine[i] = cosine_slope[i] = sine_slope[i] = Vec{}; });
-        for (int l = m; l <= plan.degree; ++l) {
-            const Vec next_beta = fill(beta[l + 1]);
-            unrolled<N>([&](auto k) {
-                const Vec c = fill(in.cosine[k][top - l]), s = fill(in.sine[k][top - l]);
-                const Vec cs = fill(in.cosine_slope[k][top - l]), ss = fill(in.sine_slope[k][top - l]);
-                unrolled<n>([&](auto v) {
-                    cosine[k * n + v] += c * q[v];
-                    sine[k * n + v] += s * q[v];
-                    cosine_slope[k * n + v] += cs * q[v];
-                    sine_slope[k * n + v] += ss * q[v];
-                });
-            });
-            unrolled<n>([&](auto v) {
-                const Vec next = u.z[v] * q[v] - next_beta * before[v];
-                before[v] = q[v];
-                q[v] = next;
-            });
-        }
+        const int row = plan.harmonic_row[m];
+        const double* coefficient[2 * N];
+        unrolled<N>([&](auto k) {
+            coefficient[2 * k] = in.cosine[k] + row;
+            coefficient[2 * k + 1] = in.sine[k] + row;
+        });
+        const Polynomials<2 * N, n> p =
+            evaluate_polynomials<2 * N, n>(coefficient, plan.newton_node + row, plan.degree - m + 1, u.z);
         const Vec factor = fill(m);
         unrolled<n>([&](auto v) {
             Vec c{}, s{}, cs{}, ss{};
             unrolled<N>([&](auto k) {
-                constexpr int i = k * n + v;
-                out.f[i] += a[v] * cosine[i] + b[v] * sine[i];
-                c += u.f[i] * cosine[i];
-                s += u.f[i] * sine[i];
-                cs += u.f[i] * cosine_slope[i];
-                ss += u.f[i] * sine_slope[i];
+                constexpr int i = k * n + v, cosine = 2 * k * n + v, sine = cosine + n;
+                out.f[i] += a[v] * p.value[cosine] + b[v] * p.value[sine];
+                c += u.f[i] * p.value[cosine];
+                s += u.f[i] * p.value[sine];
+                cs += u.f[i] * p.slope[cosine];
+                ss += u.f[i] * p.slope[sine];
             });
             out.x[v] += factor * (a_before[v] * c + b_before[v] * s);
             out.y[v] += factor * (a_before[v] * s - b_before[v] * c);
-            out.z[v] += a_before[v] * cs + b_before[v] * ss;
+            out.z[v] += a[v] * cs + b[v] * ss;
             const Vec a_next = u.x[v] * a[v] - u.y[v] * b[v];
             b_before[v] = b[v];
             b[v] = u.x[v] * b[v] + u.y[v] * a[v];

@@ -8,38 +8,48 @@
 namespace lmlp::LMLP_KERNEL {
 namespace {
 
-// dE/dM, and (l - m) dE/dM at the place of q_l,m+1 (rows from 1 on), whose sums give dE/dz.
-struct SlopedGradients {
-    const double *m, *self;
-    double* slope;  // as m
-};
-
-inline void fill_slopes(const PlanView& plan, int n_halves, const SlopedGradients& out) {
-    for (int h = 0; h < n_halves; ++h) {
-        const double* m_half = out.m + static_cast<std::ptrdiff_t>(h) * plan.n_harmonics;
-        double* slope = out.slope + static_cast<std::ptrdiff_t>(h) * plan.n_harmonics;
-        for (int m = 1; m <= plan.degree; ++m) {
-            const int from = plan.harmonic_row[m - 1], to = plan.harmonic_row[m];
-            for (int i = 0; i < plan.harmonic_row[m + 1] - to; i += W)
-                store(slope + to + i, load(plan.harmonic_order + from + i) * load(m_half + from + i));
+// Newton coefficients of one m for n rows of coefficients of q_lm, `stride` apart.
+template <int n>
+inline void newton_coefficients(const PlanView& plan, int m, const double* in, std::ptrdiff_t stride,
+                                double* out) {
+    const int row = plan.harmonic_row[m], size = plan.harmonic_row[m + 1] - row;
+    const double* matrix = plan.newton_matrix + plan.newton_row[m];
+    for (int i = 0; i < size; i += W) {
+        const int end = i + W - 1 < plan.degree - m ? i + W - 1 : plan.degree - m;
+        Vec total[n];
+        unrolled<n>([&](auto k) { total[k] = Vec{}; });
+        for (int l = 0; l <= end; ++l) {
+            const Vec column = load(matrix + l * size + i);
+            unrolled<n>([&](auto k) { total[k] += column * fill(in[k * stride + row + l]); });
         }
+        unrolled<n>([&](auto k) { store(out + k * stride + row + i, total[k]); });
     }
 }
 
-// dE/dM -> dE/df and dE/du of n vectors of neighbors from j on, for N radial functions from r on
+// Those of all rows of dE/dM.
+inline void all_newton_coefficients(const PlanView& plan, int n_halves, const double* in, double* out) {
+    const std::ptrdiff_t stride = plan.n_harmonics;
+    for (int m = 0; m <= plan.degree; ++m) {
+        int h = 0;
+        for (; h + 8 <= n_halves; h += 8)
+            newton_coefficients<8>(plan, m, in + h * stride, stride, out + h * stride);
+        for (; h + 4 <= n_halves; h += 4)
+            newton_coefficients<4>(plan, m, in + h * stride, stride, out + h * stride);
+        for (; h < n_halves; h += 2)
+            newton_coefficients<2>(plan, m, in + h * stride, stride, out + h * stride);
+    }
+}
+
+// dE/dM in Newton coefficients -> dE/df and dE/du of n vectors of neighbors from j on, for N radial functions
+// from r on
 template <int N, int n>
 void add_vector_gradients(const PlanView& plan, const Neighborhood& nb, int g, int r, int j,
-                          const SlopedGradients& in, const NeighborGradients& out) {
-    const std::ptrdiff_t half = plan.n_harmonics;
-    MomentSlopes<N> slopes;
+                          const MomentGradients& in, const NeighborGradients& out) {
+    HarmonicCoefficients<N> coefficients;
     HarmonicInput<N, n> u;
     unrolled<N>([&](auto k) {
-        const std::ptrdiff_t at =
-            (static_cast<std::ptrdiff_t>(g) * plan.n_angular_radials + r + k) * 2 * half;
-        slopes.cosine[k] = in.m + at;
-        slopes.sine[k] = in.m + at + half;
-        slopes.cosine_slope[k] = in.slope + at;
-        slopes.sine_slope[k] = in.slope + at + half;
+        coefficients.cosine[k] = moments_of(plan, in.m, g, r + k);
+        coefficients.sine[k] = coefficients.cosine[k] + plan.n_harmonics;
         unrolled<n>(
             [&](auto v) { u.f[k * n + v] = load(nb.f + (r + k) * std::ptrdiff_t{nb.size} + j + v * W); });
     });
@@ -48,7 +58,7 @@ void add_vector_gradients(const PlanView& plan, const Neighborhood& nb, int g, i
         u.y[v] = load(nb.y + j + v * W);
         u.z[v] = load(nb.z + j + v * W);
     });
-    const HarmonicGradient<N, n> gradient = harmonic_gradient<N, n>(plan, slopes, u);
+    const HarmonicGradient<N, n> gradient = harmonic_gradient<N, n>(plan, coefficients, u);
     unrolled<n>([&](auto v) {
         unrolled<N>([&](auto k) {
             const Vec self = fill(2 * in.self[g * plan.n_angular_radials + r + k]);
@@ -63,7 +73,7 @@ void add_vector_gradients(const PlanView& plan, const Neighborhood& nb, int g, i
 
 template <int N>
 void add_group_gradients(const PlanView& plan, const Neighborhood& nb, int g, int r,
-                         const SlopedGradients& in, const NeighborGradients& out) {
+                         const MomentGradients& in, const NeighborGradients& out) {
     constexpr int at_once = W == 8 ? 2 : 1;  // vectors that find registers
     int j = nb.begin[g];
     const int end = nb.begin[g] + round_up(nb.n_angular[g]);
@@ -75,13 +85,13 @@ void add_group_gradients(const PlanView& plan, const Neighborhood& nb, int g, in
 inline void add_moment_gradients(const PlanView& plan, const Neighborhood& nb, const MomentGradients& in,
                                  Arena& arena, const NeighborGradients& out) {
     const int n_halves = 2 * nb.n_groups * plan.n_angular_radials;
-    const SlopedGradients sloped{
-        in.m, in.self, allocate_doubles(arena, static_cast<std::size_t>(n_halves) * plan.n_harmonics)};
-    fill_slopes(plan, n_halves, sloped);
+    const MomentGradients newton{
+        allocate_doubles(arena, static_cast<std::size_t>(n_halves) * plan.n_harmonics), in.self};
+    all_newton_coefficients(plan, n_halves, in.m, newton.m);
     for (int g = 0; g < nb.n_groups; ++g) {
         int r = 0;
-        for (; r + 2 <= plan.n_angular_radials; r += 2) add_group_gradients<2>(plan, nb, g, r, sloped, out);
-        if (r < plan.n_angular_radials) add_group_gradients<1>(plan, nb, g, r, sloped, out);
+        for (; r + 2 <= plan.n_angular_radials; r += 2) add_group_gradients<2>(plan, nb, g, r, newton, out);
+        if (r < plan.n_angular_radials) add_group_gradients<1>(plan, nb, g, r, newton, out);
     }
 }
 

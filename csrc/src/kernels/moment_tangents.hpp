@@ -7,15 +7,20 @@ namespace lmlp::LMLP_KERNEL {
 namespace {
 
 // Weights of the change of one moment: 0, 1 for q_lm, 2, 3 for its slope, of the harmonics of m - 1.
-inline void set_tangent_weights(const Neighborhood& nb, const NeighborTangents& d, int r, int j, int m,
-                                HarmonicState<4>& s) {
+inline void tangent_weights(const Neighborhood& nb, const NeighborTangents& d, int r, int j, int m,
+                            HarmonicState<4>& s, Vec* weight) {
     const std::ptrdiff_t at = static_cast<std::ptrdiff_t>(r) * nb.size + j;
     const Vec f = load(nb.f + at), d_f = load(nb.df + at) * load(d.r + j);
     const Vec dx = fill(m) * f * load(d.x + j), dy = fill(m) * f * load(d.y + j), dz = f * load(d.z + j);
-    s.weight[0] = d_f * s.a + (s.a_before * dx - s.b_before * dy);
-    s.weight[1] = d_f * s.b + (s.b_before * dx + s.a_before * dy);
-    s.weight[2] = dz * s.a_before;
-    s.weight[3] = dz * s.b_before;
+    const Vec a_before = m > 0 ? s.a : Vec{}, b_before = m > 0 ? s.b : Vec{};
+    Vec a = s.a, b = s.b;
+    if (m > 0) advance_powers(nb, j, a, b);
+    weight[0] = d_f * a + (a_before * dx - b_before * dy);
+    weight[1] = d_f * b + (b_before * dx + a_before * dy);
+    weight[2] = dz * a_before;
+    weight[3] = dz * b_before;
+    s.a = a;
+    s.b = b;
 }
 
 // Change of the moments of one group and radial function; rows [4, stride] is scratch.
@@ -28,12 +33,10 @@ inline void sum_moment_tangents(const PlanView& plan, const Neighborhood& nb, in
     double* rows = arena.doubles(4 * static_cast<std::size_t>(stride));
     double* const out[4] = {rows, rows + stride, rows + 2 * stride, rows + 3 * stride};
     for (int m = 0; m <= plan.degree; ++m) {
-        for (int v = 0; v < n_vectors; ++v) {
-            const int j = nb.begin[g] + v * W;
-            if (m > 0) advance_powers(state[v], load(nb.x + j), load(nb.y + j));
-            set_tangent_weights(nb, d, r, j, m, state[v]);
-        }
-        sum_harmonics<4>(plan, m, state, n_vectors, out);
+        sum_harmonics<4>(
+            plan, m, state, n_vectors,
+            [&](int v, Vec* weight) { tangent_weights(nb, d, r, nb.begin[g] + v * W, m, state[v], weight); },
+            out);
         for (int half = 0; half < 2; ++half) {
             double* row = d_m + half * plan.n_harmonics;
             const int at = plan.harmonic_row[m], before = m > 0 ? plan.harmonic_row[m - 1] : 0;

@@ -24,12 +24,24 @@ inline double* moments_of(const PlanView& plan, double* m, int g, int r) {
     return m + (static_cast<std::ptrdiff_t>(g) * plan.n_angular_radials + r) * 2 * plan.n_harmonics;
 }
 
+// States of one group before m = 0.
 template <int K>
 inline HarmonicState<K>* make_states(const Neighborhood& nb, int g, Arena& arena) {
     const int n = round_up(nb.n_angular[g]) / W;
     auto* state = static_cast<HarmonicState<K>*>(arena.allocate((n + 1) * sizeof(HarmonicState<K>)));
-    for (int v = 0; v < n; ++v) start_powers(state[v], load(nb.z + nb.begin[g] + v * W));
+    for (int v = 0; v < n; ++v) {
+        state[v].z = load(nb.z + nb.begin[g] + v * W);
+        state[v].a = fill(1.0);
+        state[v].b = Vec{};
+    }
     return state;
+}
+
+// (x + iy)^m to the next m.
+inline void advance_powers(const Neighborhood& nb, int j, Vec& a, Vec& b) {
+    const Vec x = load(nb.x + j), y = load(nb.y + j), before = a;
+    a = x * before - y * b;
+    b = x * b + y * before;
 }
 
 // Moments of one group and N radial functions from r on.
@@ -43,26 +55,34 @@ void sum_moments(const PlanView& plan, const Neighborhood& nb, int g, int r, con
         out[k] = moments_of(plan, moments.m, g, r + k);
         for (int i = 0; i < plan.harmonic_row[1]; i += W) store(out[k] + plan.n_harmonics + i, Vec{});
     }
-    for (int v = 0; v < n_vectors; ++v) {
-        start_powers(state[v], load(nb.z + begin + v * W));
-        unrolled<N>([&](auto k) { state[v].weight[k] = load(f + k * std::ptrdiff_t{nb.size} + v * W); });
-    }
-    sum_harmonics<N>(plan, 0, state, n_vectors, out);
+    const auto radial = [&](int k, int v) { return load(f + k * std::ptrdiff_t{nb.size} + v * W); };
+    sum_harmonics<N>(
+        plan, 0, state, n_vectors,
+        [&](int v, Vec* weight) {
+            state[v].a = fill(1.0);
+            state[v].b = Vec{};
+            unrolled<N>([&](auto k) { weight[k] = radial(k, v); });
+        },
+        out);
     for (int m = 1; m <= plan.degree; ++m) {
-        for (int v = 0; v < n_vectors; ++v) {
-            HarmonicState<4>& s = state[v];
-            advance_powers(s, load(nb.x + begin + v * W), load(nb.y + begin + v * W));
-            unrolled<N>([&](auto k) {
-                const Vec f_k = load(f + k * std::ptrdiff_t{nb.size} + v * W);
-                s.weight[2 * k] = f_k * s.a;
-                s.weight[2 * k + 1] = f_k * s.b;
-            });
-        }
         for (int k = 0; k < N; ++k) {
             out[2 * k] = moments_of(plan, moments.m, g, r + k) + plan.harmonic_row[m];
             out[2 * k + 1] = out[2 * k] + plan.n_harmonics;
         }
-        sum_harmonics<2 * N>(plan, m, state, n_vectors, out);
+        sum_harmonics<2 * N>(
+            plan, m, state, n_vectors,
+            [&](int v, Vec* weight) {
+                Vec a = state[v].a, b = state[v].b;
+                advance_powers(nb, begin + v * W, a, b);
+                unrolled<N>([&](auto k) {
+                    const Vec f_k = radial(k, v);
+                    weight[2 * k] = f_k * a;
+                    weight[2 * k + 1] = f_k * b;
+                });
+                state[v].a = a;
+                state[v].b = b;
+            },
+            out);
     }
 }
 
