@@ -35,6 +35,16 @@ class Environments:
         """Number of pairs; each is listed from both sides."""
         return len(self.neighbors)
 
+    def part(self, first: int, last: int) -> Environments:
+        """Return the centers ``first`` to ``last - 1`` and their pairs; arrays are shared, not copied."""
+        pairs = slice(int(self.offsets[first]), int(self.offsets[last]))
+        return Environments(
+            offsets=self.offsets[first : last + 1] - self.offsets[first],
+            neighbors=self.neighbors[pairs],
+            vectors=self.vectors[pairs],
+            shifts=self.shifts[pairs],
+        )
+
     @property
     def centers(self) -> np.ndarray:
         """Index of the center of each pair, int64 ``[n_pairs]``."""

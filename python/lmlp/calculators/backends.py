@@ -119,14 +119,22 @@ class Backend(Protocol):
     """A loaded model; immutable, so that it may be shared."""
 
     facts: ModelFacts
+    takes_blocks: bool
 
-    def evaluate(self, environments: Environments, species: np.ndarray, *, members: bool) -> PairResults:
-        """Evaluate all centers; ``species [n]`` of all atoms, int32."""
+    def evaluate(
+        self, environments: Environments, species: np.ndarray, *, members: bool, first: int = 0
+    ) -> PairResults:
+        """Evaluate all centers; ``species [n]`` of all atoms, int32.
+
+        With ``takes_blocks`` the environments may be those of some atoms only, from atom ``first`` on.
+        """
         ...
 
 
 class CoreBackend:
     """The compiled core: reads the model file itself, needs no torch."""
+
+    takes_blocks = True
 
     def __init__(self, path: str | Path, n_threads: int = 0) -> None:
         from lmlp import _core
@@ -135,11 +143,13 @@ class CoreBackend:
         self._n_threads = n_threads
         self.facts = facts_from_core(str(path), self._potential.info())
 
-    def evaluate(self, environments: Environments, species: np.ndarray, *, members: bool) -> PairResults:
-        """Evaluate all centers."""
+    def evaluate(
+        self, environments: Environments, species: np.ndarray, *, members: bool, first: int = 0
+    ) -> PairResults:
+        """Evaluate atoms from ``first`` on, as many as the environments have."""
         results = self._potential.evaluate(
             environments.offsets,
-            species,
+            species[first : first + environments.n_centers],
             species[environments.neighbors],
             environments.vectors,
             member_energies=members,
@@ -176,6 +186,8 @@ def _number(value: float | None) -> float | None:
 class TorchScriptBackend:
     """The TorchScript half of the model file, on any torch device."""
 
+    takes_blocks = False
+
     def __init__(self, path: str | Path, device: str = "cpu") -> None:
         import torch
 
@@ -202,9 +214,13 @@ class TorchScriptBackend:
             raise InvalidArgumentError(f"torch device {device!r} cannot be used: {first}") from None
         self._model = load_potential(path, device)
 
-    def evaluate(self, environments: Environments, species: np.ndarray, *, members: bool) -> PairResults:
+    def evaluate(
+        self, environments: Environments, species: np.ndarray, *, members: bool, first: int = 0
+    ) -> PairResults:
         """Evaluate all centers."""
         import torch
+
+        assert first == 0
 
         def tensor(array: np.ndarray) -> Any:
             return torch.from_numpy(np.ascontiguousarray(array)).to(self._device)
