@@ -21,6 +21,8 @@ const char* python_name(ErrorCode code) {
             return "ModelFileError";
         case ErrorCode::uncertainty:
             return "UncertaintyError";
+        case ErrorCode::not_finite:
+            return "NotFiniteError";
         default:
             return "LMLPError";
     }

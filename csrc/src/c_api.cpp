@@ -19,6 +19,7 @@ using lmlp::Error;
 using lmlp::ErrorCode;
 
 static_assert(static_cast<int>(ErrorCode::internal) == LMLP_ERROR_INTERNAL);
+static_assert(static_cast<int>(ErrorCode::not_finite) == LMLP_ERROR_NOT_FINITE);
 static_assert(static_cast<int>(ErrorCode::geometry) == LMLP_ERROR_GEOMETRY);
 
 // Messages must survive without memory: what does not fit is cut off.
@@ -149,6 +150,21 @@ lmlp_status lmlp_potential_atomic_number(const lmlp_potential* potential, int sp
                                                         ", allowed are 0 to " +
                                                         std::to_string(numbers.size() - 1));
         *number = numbers[species];
+    });
+}
+
+lmlp_status lmlp_potential_shortest_distance(const lmlp_potential* potential, int species, int other,
+                                             double* distance) {
+    return guarded([&] {
+        require(potential, "potential");
+        require(distance, "distance");
+        const lmlp::PotentialInfo& info = potential->potential.info();
+        const int n = static_cast<int>(info.elements.size());
+        for (const int s : {species, other})
+            if (s < 0 || s >= n)
+                throw Error(ErrorCode::unknown_element, "species is " + std::to_string(s) +
+                                                            ", allowed are 0 to " + std::to_string(n - 1));
+        *distance = info.shortest_distances[static_cast<std::size_t>(species) * n + other];
     });
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <fstream>
+#include <limits>
 #include <map>
 #include <nlohmann/json.hpp>
 
@@ -192,12 +193,32 @@ void read_baseline(const json& header, ModelContent& model) {
     model.baseline = std::move(radii);
 }
 
+void read_shortest_distances(const json& header, ModelContent& model) {
+    const std::size_t n = model.elements.size();
+    model.shortest_distances.assign(n * n, std::numeric_limits<double>::quiet_NaN());
+    const auto found = header.find("shortest_distances");
+    if (found == header.end()) return;
+    if (!found->is_object()) fail("shortest_distances is " + found->dump() + ", not an object");
+    std::size_t n_known = 0;
+    for (std::size_t i = 0; i < n; ++i)
+        for (std::size_t j = i; j < n; ++j) {
+            const auto entry = found->find(model.elements[i] + "-" + model.elements[j]);
+            if (entry == found->end()) continue;
+            const double distance = finite_number(*entry, "shortest_distances");
+            if (!(distance > 0.0)) fail("shortest_distances has " + entry->dump() + ", which is not above 0");
+            model.shortest_distances[i * n + j] = model.shortest_distances[j * n + i] = distance;
+            ++n_known;
+        }
+    if (n_known != found->size()) fail("shortest_distances has pairs that are not of the model's elements");
+}
+
 void read_header(const json& header, ModelContent& model) {
     if (member(header, "units") != json{{"length", "Angstrom"}, {"energy", "eV"}})
         fail("units are " + header["units"].dump() + ", allowed are Angstrom and eV");
     read_elements(header, model);
     model.descriptor = DescriptorSpec::from_json(member(header, "descriptor").dump());
     read_baseline(header, model);
+    read_shortest_distances(header, model);
     model.energy_rmse = read_rmse(header, "energy");
     model.force_rmse = read_rmse(header, "forces");
     model.energy_uncertainty_factor = read_factor(header, "energy_factor");

@@ -28,6 +28,7 @@ struct ModelContent {
     double force_uncertainty_factor = 2.0;
     std::vector<double> feature_min, feature_max;  // [n_elements, n_features] or empty
     std::optional<BaselineRadii> baseline;
+    std::vector<double> shortest_distances;  // Angstrom [n_elements, n_elements], NaN: not known
 };
 
 // Throws Error(io): the file cannot be opened or read; Error(model_file): it is not a model, truncated,

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "finite.hpp"
 #include "lmlp/buffer.hpp"
 #include "lmlp/descriptor.hpp"
 #include "lmlp/error.hpp"
@@ -44,6 +45,7 @@ PotentialInfo make_info(const ModelContent& model, double cutoff) {
     info.energy_uncertainty_factor = model.energy_uncertainty_factor;
     info.force_uncertainty_factor = model.force_uncertainty_factor;
     info.has_feature_ranges = !model.feature_min.empty();
+    info.shortest_distances = model.shortest_distances;
     info.checksum = model.checksum;
     info.header = model.header;
     return info;
@@ -289,16 +291,24 @@ void Potential::evaluate(const Environments& environments, const std::int32_t* c
                                       results.member_pair_gradients);
         for (std::int64_t i = begin; i < end && networks && parts_->baseline; ++i)
             parts_->baseline->add(environments, center_species, tiles.order[i], info.n_members, results);
-        return true;
+        return std::all_of(centers, centers + (end - begin), [&](std::int64_t i) {
+            return find_not_finite(environments, i, info.n_members, results) == nullptr;
+        });
     };
+    std::int64_t failed = -1;
     try {
-        parallel_for(
+        failed = parallel_for(
             static_cast<std::int64_t>(tiles.ranges.size()), threads,
             [] { return std::make_unique<TileState>(); },
             [&](std::unique_ptr<TileState>& tile, std::int64_t i) { return evaluate_tile(*tile, i); });
     } catch (const Error&) {
         evaluation.report();
         throw;
+    }
+    for (std::int64_t i = failed < 0 ? 0 : tiles.ranges[failed].begin; failed >= 0; ++i) {
+        const std::int64_t center = tiles.order[i];
+        const char* what = find_not_finite(environments, center, info.n_members, results);
+        if (what != nullptr) fail_not_finite(what, center, info.elements[center_species[center]]);
     }
 }
 

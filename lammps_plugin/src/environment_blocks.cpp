@@ -22,6 +22,7 @@ void EnvironmentBlocks::add_center(int i) {
     if (center_species < 0) return;
     const double* xi = atoms_.x[i];
     const double cutoff_squared = atoms_.cutoff * atoms_.cutoff;
+    const bool has_limits = atoms_.limits != nullptr && !atoms_.limits->empty();
     const int* jlist = list_.firstneigh[i];
     const int jnum = list_.numneigh[i];
     for (int jj = 0; jj < jnum; ++jj) {
@@ -34,6 +35,13 @@ void EnvironmentBlocks::add_center(int i) {
         const double distance_squared = dx * dx + dy * dy + dz * dz;
         if (!(distance_squared < cutoff_squared)) continue;
         if (distance_squared < closest_.distance_squared) closest_ = {distance_squared, i, j};
+        if (has_limits) {
+            const double limit = atoms_.limits->squared(center_species, species);
+            if (distance_squared < limit * too_close_ratio_) {
+                too_close_ratio_ = distance_squared / limit;
+                too_close_ = {distance_squared, i, j};
+            }
+        }
         neighbors.push_back(j);
         neighbor_species_.push_back(species);
         vectors.insert(vectors.end(), {dx, dy, dz});

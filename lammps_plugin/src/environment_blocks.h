@@ -6,6 +6,7 @@
 #include <limits>
 #include <vector>
 
+#include "distance_limits.h"
 #include "lmlp/lmlp.h"
 
 namespace LAMMPS_NS {
@@ -20,10 +21,11 @@ struct AtomsView {
     const int* type = nullptr;
     const std::vector<int>* species_of_type = nullptr;  // [ntypes + 1], -1 for types that are not ours
     double angstrom_per_length = 1.0;
-    double cutoff = 0.0;  // Angstrom
+    double cutoff = 0.0;                     // Angstrom
+    const DistanceLimits* limits = nullptr;  // of pairs that are too close; may be empty
 };
 
-// The closest pair met so far; local indices.
+// A pair met so far; local indices.
 struct ClosestPair {
     double distance_squared = std::numeric_limits<double>::infinity();  // Angstrom^2
     int i = -1;
@@ -45,6 +47,9 @@ class EnvironmentBlocks {
     int64_t n_centers() const { return static_cast<int64_t>(centers.size()); }
     int64_t n_pairs() const { return static_cast<int64_t>(neighbors.size()); }
     const ClosestPair& closest() const { return closest_; }
+    // The pair farthest below its limit, in the ratio of the squares, which is 1 or more where there is none.
+    const ClosestPair& too_close() const { return too_close_; }
+    double too_close_ratio() const { return too_close_ratio_; }
 
     std::vector<int> centers;      // [n_centers] local index
     std::vector<int64_t> offsets;  // [n_centers + 1]
@@ -60,7 +65,8 @@ class EnvironmentBlocks {
     const LAMMPS_NS::NeighList& list_;
     AtomsView atoms_;
     int position_ = 0;
-    ClosestPair closest_;
+    ClosestPair closest_, too_close_;
+    double too_close_ratio_ = 1.0;
     std::vector<int32_t> center_species_;
     std::vector<int32_t> neighbor_species_;
 };

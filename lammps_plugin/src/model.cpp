@@ -1,9 +1,30 @@
 #include "model.h"
 
+#include <algorithm>
 #include <cmath>
+#include <cstddef>
 #include <utility>
 
 namespace lmlp_plugin {
+namespace {
+
+// What the core does itself: results that overflow must not become forces.
+std::string find_not_finite(const lmlp_environments& environments, const lmlp_results& results,
+                            int n_members) {
+    const auto n = static_cast<std::size_t>(environments.n_centers);
+    const auto n_pairs = static_cast<std::size_t>(environments.offsets[n]);
+    const auto bad = [](const double* values, std::size_t size) {
+        return values != nullptr &&
+               std::any_of(values, values + size, [](double value) { return !std::isfinite(value); });
+    };
+    if (!bad(results.energies, n) && !bad(results.pair_gradients, 3 * n_pairs) &&
+        !bad(results.member_energies, n_members * n) &&
+        !bad(results.member_pair_gradients, 3 * n_pairs * n_members))
+        return "";
+    return "an energy or a gradient is not a finite number: the weights of the model overflow";
+}
+
+}  // namespace
 
 Model::~Model() {
     lmlp_potential_free(potential_);
@@ -54,7 +75,8 @@ std::string Model::evaluate(const lmlp_environments& environments, const lmlp_op
         of_core.extrapolating = results.extrapolating;
         lmlp_results of_torch = results;
         of_torch.extrapolating = nullptr;
-        const std::string problem = torch_->evaluate(environments, of_torch);
+        std::string problem = torch_->evaluate(environments, of_torch);
+        if (problem.empty()) problem = find_not_finite(environments, of_torch, info_.n_members);
         if (!problem.empty() || results.extrapolating == nullptr) return problem;
     }
     return lmlp_evaluate(potential_, &environments, &options, &of_core) == LMLP_OK ? "" : lmlp_last_error();

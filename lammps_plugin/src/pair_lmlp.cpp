@@ -17,7 +17,6 @@
 #include "update.h"
 
 using namespace LAMMPS_NS;
-using lmlp_plugin::ClosestPair;
 using lmlp_plugin::EnvironmentBlocks;
 using lmlp_plugin::Reaction;
 using lmlp_plugin::Uncertainty;
@@ -34,10 +33,10 @@ void PairLMLP::compute(int eflag, int vflag) {
 
     const VirialTargets virial_targets{vflag_global ? virial : nullptr, vflag_atom ? vatom : nullptr,
                                        cvflag_atom ? cvatom : nullptr};
-    EnvironmentBlocks block(
-        *list, {atom->x, atom->type, &species_of_type_, units_.angstrom_per_length, model_.info().cutoff});
+    EnvironmentBlocks block(*list, {atom->x, atom->type, &species_of_type_, units_.angstrom_per_length,
+                                    model_.info().cutoff, &limits_});
     while (problem.empty() && block.next()) {
-        problem = find_closeness_problem(block.closest());
+        problem = find_closeness_problem(block);
         if (problem.empty()) problem = evaluate(block, request);
         if (!problem.empty()) break;
         if (request.energies) add_energies(block);
@@ -54,7 +53,7 @@ void PairLMLP::compute(int eflag, int vflag) {
     if (request.sigma) finish_sigma();
     extrapolation_valid_ = request.extrapolation;
     if (settings_.extrapolation != Reaction::kOff) react_to_extrapolation();
-    if (settings_.rmin_reaction == Reaction::kWarn) warn_if_too_close(block.closest());
+    if (settings_.rmin_reaction == Reaction::kWarn && !limits_.empty()) warn_if_too_close(block);
     shortest_squared_ = block.closest().distance_squared;
     if (request.sigma) write_vector();
 }
@@ -103,19 +102,6 @@ std::string PairLMLP::find_position_problem() const {
             return fmt::format("atom {} has the position ({}, {}, {}) on step {}; it must be finite",
                                atom_id(i), x[0], x[1], x[2], update->ntimestep);
     }
-    return "";
-}
-
-std::string PairLMLP::find_closeness_problem(const ClosestPair& closest) const {
-    if (closest.i < 0) return "";
-    const double distance = std::sqrt(closest.distance_squared) / units_.angstrom_per_length;
-    if (distance == 0.0)
-        return fmt::format("atoms {} and {} are at the same place on step {}", atom_id(closest.i),
-                           atom_id(closest.j), update->ntimestep);
-    if (settings_.rmin_reaction == Reaction::kStop && distance < settings_.rmin)
-        return fmt::format("atoms {} and {} are {:.6g} apart on step {}, closer than rmin {:.6g}",
-                           atom_id(closest.i), atom_id(closest.j), distance, update->ntimestep,
-                           settings_.rmin);
     return "";
 }
 
@@ -193,6 +179,12 @@ void PairLMLP::finish_sigma() {
     }
     comm_reverse = 3 * Uncertainty::kMembersPerMessage;  // what buffers are made for
     uncertainty_.finish_atoms(units_);
+    const int bad = uncertainty_.first_not_finite;
+    end_all_ranks_if(bad < 0
+                         ? ""
+                         : fmt::format("the uncertainty of atom {} is not a finite number on step {}: the "
+                                       "weights of the model overflow",
+                                       atom_id(bad), update->ntimestep));
     sigma_valid_ = true;
 }
 
@@ -207,6 +199,13 @@ void PairLMLP::unpack_reverse_comm(int n, int* list, double* buffer) {
 // compute pair sums over the ranks: finished values on rank 0, zeros elsewhere.
 void PairLMLP::write_vector() {
     global_ = uncertainty_.reduce(units_, world);
+    const bool finite = std::isfinite(global_.sigma_energy) && std::isfinite(global_.rms_sigma_force);
+    end_all_ranks_if(
+        comm->me != 0 || finite
+            ? ""
+            : fmt::format("the uncertainty is not a finite number on step {}: the weights of the "
+                          "model overflow",
+                          update->ntimestep));
     double n_extrapolating = 0.0;
     for (const double n : extrapolating_) n_extrapolating += n > 0.0;
     double total = 0.0;
@@ -262,17 +261,6 @@ void PairLMLP::react_to_extrapolation() {
         update->ntimestep, n_atoms, id, n_functions, model_.info().n_features);
     if (settings_.extrapolation == Reaction::kStop) error->all(FLERR, text);
     if (++counts_.extrapolating == 1 && comm->me == 0) error->warning(FLERR, text);
-}
-
-void PairLMLP::warn_if_too_close(const ClosestPair& closest) {
-    double smallest = 0.0;
-    MPI_Allreduce(&closest.distance_squared, &smallest, 1, MPI_DOUBLE, MPI_MIN, world);
-    const double distance = std::sqrt(smallest) / units_.angstrom_per_length;
-    if (!(distance < settings_.rmin)) return;
-    if (++counts_.too_close == 1 && comm->me == 0)
-        error->warning(FLERR,
-                       "Pair style lmlp: two atoms are {:.6g} apart on step {}, closer than rmin {:.6g}",
-                       distance, update->ntimestep, settings_.rmin);
 }
 
 // The warnings above speak once per run; here is how often they would have.

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "distance_limits.h"
 #include "environment_blocks.h"
 #include "model.h"
 #include "pair.h"
@@ -107,11 +108,16 @@ class PairLMLP : public Pair {
     // pair_lmlp_restart.cpp
     std::string find_stored_model(const std::vector<std::string>& paths, const std::string& checksum);
 
+    // pair_lmlp_closeness.cpp
+    void set_distance_limits();
+    std::string describe_limit(int type_i, int type_j) const;
+    std::string find_closeness_problem(const lmlp_plugin::EnvironmentBlocks& block) const;
+    void warn_if_too_close(const lmlp_plugin::EnvironmentBlocks& block);
+
     // pair_lmlp.cpp
     Request make_request(int eflag) const;
     bool is_vector_wanted() const;
     std::string find_position_problem() const;
-    std::string find_closeness_problem(const lmlp_plugin::ClosestPair& closest) const;
     void end_all_ranks_if(const std::string& problem) const;
     std::string evaluate(const lmlp_plugin::EnvironmentBlocks& block, const Request& request);
     void add_energies(const lmlp_plugin::EnvironmentBlocks& block);
@@ -121,13 +127,13 @@ class PairLMLP : public Pair {
     void finish_sigma();
     void write_vector();
     void react_to_extrapolation();
-    void warn_if_too_close(const lmlp_plugin::ClosestPair& closest);
     long long atom_id(int i) const;
 
     lmlp_plugin::Settings settings_;
     std::vector<std::string> settings_words_;  // of the pair_style line, for restart files
     lmlp_plugin::Units units_;
     lmlp_plugin::Model model_;
+    lmlp_plugin::DistanceLimits limits_;
     std::string model_path_;            // as pair_coeff names it
     std::string found_path_;            // where it was found
     std::vector<int> species_of_type_;  // [ntypes + 1]

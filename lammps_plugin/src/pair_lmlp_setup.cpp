@@ -122,6 +122,7 @@ void PairLMLP::use_model(const std::string& file, const std::vector<std::string>
     model_path_ = file;
     map_types(symbols);
     if (settings_.extrapolation != Reaction::kOff) require_feature_ranges();
+    set_distance_limits();
     cutoff_ = model_.info().cutoff / units_.angstrom_per_length;
     setup_vector();
     log_model();

@@ -13,7 +13,8 @@ namespace lmlp_plugin {
 namespace {
 
 constexpr const char* kKeywords =
-    "backend native|torchscript, device cpu|cuda, precision double, threads N, rmin R warn|stop, "
+    "backend native|torchscript, device cpu|cuda, precision double, threads N, rmin R|data warn|stop, rmin "
+    "off, "
     "extrapolation warn|stop|off";
 
 class Parser {
@@ -84,10 +85,16 @@ class Parser {
 
     void parse_rmin() {
         const std::string text = value_of("rmin");
-        settings_.rmin = utils::numeric(FLERR, text, false, lmp_);
-        if (!(settings_.rmin > 0.0)) fail("'rmin " + text + "' must be above 0");
-        settings_.rmin_reaction = parse_reaction("rmin R");
-        if (settings_.rmin_reaction == Reaction::kOff) fail("'rmin R off' is what leaving rmin out means");
+        settings_.rmin = 0.0;
+        settings_.rmin_given = true;
+        settings_.rmin_reaction = Reaction::kOff;
+        if (text == "off") return;
+        if (text != "data") {
+            settings_.rmin = utils::numeric(FLERR, text, false, lmp_);
+            if (!(settings_.rmin > 0.0)) fail("'rmin " + text + "' must be above 0");
+        }
+        settings_.rmin_reaction = parse_reaction("rmin " + text);
+        if (settings_.rmin_reaction == Reaction::kOff) fail("'rmin " + text + " off' is just 'rmin off'");
     }
 
     Reaction parse_reaction(const std::string& keyword) {

@@ -16,8 +16,9 @@ struct Settings {
     Backend backend = Backend::kNative;
     const char* device = "cpu";  // or "cuda"
     int n_threads = 1;           // per MPI rank
-    double rmin = 0.0;           // LAMMPS length units; pairs closer than this are reported
-    Reaction rmin_reaction = Reaction::kOff;
+    double rmin = 0.0;           // LAMMPS length units; 0: from the training data, where the model knows them
+    bool rmin_given = false;
+    Reaction rmin_reaction = Reaction::kWarn;
     Reaction extrapolation = Reaction::kOff;
 };
 

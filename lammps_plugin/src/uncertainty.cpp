@@ -35,6 +35,7 @@ void Uncertainty::begin(const lmlp_potential_info& model, int n_local, int n_all
     sigma_energy.assign(n_local, 0.0);
     grade.assign(n_local, 0.0);
     components.assign(3 * static_cast<std::size_t>(n_local), 0.0);
+    first_not_finite = -1;
     n_centers_ = sum_squares_ = max_sigma_ = 0.0;
 }
 
@@ -90,12 +91,15 @@ void Uncertainty::finish_atoms(const Units& units) {
             const double sigma =
                 model_.force_uncertainty_factor * standard_deviation(force(i, 0) + k, n_members_, 3);
             components[3 * static_cast<std::size_t>(i) + k] = sigma;
+            if (!std::isfinite(sigma) && first_not_finite < 0)
+                first_not_finite = i;  // max() would swallow NaN
             largest = std::max(largest, sigma);
             sum_squares_ += sigma * sigma;
         }
         max_sigma_ = std::max(max_sigma_, largest);
         sigma_force[i] = units.force_per_model_unit() * largest;
         sigma_energy[i] *= units.energy_per_ev * model_.energy_uncertainty_factor;
+        if (!std::isfinite(sigma_energy[i]) && first_not_finite < 0) first_not_finite = i;
         grade[i] = has_test_error ? std::max(1.0, largest / model_.force_rmse) : not_known;
     }
 }

@@ -65,6 +65,8 @@ class Uncertainty {
     std::vector<double> grade;         // max(1, sigma_force / force_rmse); NaN without test errors
     std::vector<double> components;    // [n_local, 3] sigma of each force component, eV/Angstrom
 
+    int first_not_finite = -1;  // atom whose sigma is not a finite number, -1: none
+
   private:
     double* force(int atom, int member) {
         return &forces_[3 * (static_cast<std::size_t>(atom) * n_members_ + member)];

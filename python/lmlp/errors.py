@@ -39,3 +39,7 @@ class TrainingError(LMLPError, RuntimeError):
 
 class BuildError(LMLPError, RuntimeError):
     """Something that is compiled on the user's machine could not be."""
+
+
+class NotFiniteError(LMLPError, ArithmeticError):
+    """An energy, a force or an uncertainty that is not a finite number."""

@@ -169,6 +169,8 @@ def test_rmin(case: Case) -> None:
     result = case.run(script + "fix 1 all nve\nrun 3\n", ranks=2)
     assert result.output.count("WARNING: Pair style lmlp: two atoms are") == 1
     assert "atoms closer than rmin on 4 of 4 evaluations" in result.output
+    assert "closer than rmin 2 (" in result.output  # LAMMPS adds where it was said
+    assert "times the shortest" not in result.output
     quiet = case.run(case.header() + pair_lines(case, settings="rmin 0.5 warn") + "run 0\n")
     assert "rmin" not in quiet.output.split("pair_coeff")[-1].replace("rmin 0.5 warn", "")
 

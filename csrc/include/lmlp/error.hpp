@@ -15,7 +15,8 @@ enum class ErrorCode : int {
     model_file = 4,        // not a model, truncated, altered, or of a newer version
     io = 5,                // the file cannot be opened or read
     uncertainty = 6,       // asked for an uncertainty that the model cannot give
-    internal = 7
+    internal = 7,
+    not_finite = 8  // an energy, a gradient or an uncertainty overflows
 };
 
 class Error : public std::runtime_error {

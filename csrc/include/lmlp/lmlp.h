@@ -36,7 +36,8 @@ typedef enum lmlp_status {
     LMLP_ERROR_MODEL_FILE = 4,
     LMLP_ERROR_IO = 5,
     LMLP_ERROR_UNCERTAINTY = 6,
-    LMLP_ERROR_INTERNAL = 7
+    LMLP_ERROR_INTERNAL = 7,
+    LMLP_ERROR_NOT_FINITE = 8 /* an energy or a gradient overflows */
 } lmlp_status;
 
 typedef struct lmlp_potential lmlp_potential; /* opaque */
@@ -70,6 +71,10 @@ LMLP_API lmlp_status lmlp_potential_atomic_number(const lmlp_potential* potentia
 /* Species of a chemical symbol; LMLP_ERROR_UNKNOWN_ELEMENT lists the model's elements. */
 LMLP_API lmlp_status lmlp_potential_species(const lmlp_potential* potential, const char* symbol,
                                             int* species);
+
+/* Shortest distance of two species in the training data, Angstrom; NaN when the model does not know it. */
+LMLP_API lmlp_status lmlp_potential_shortest_distance(const lmlp_potential* potential, int species, int other,
+                                                      double* distance);
 
 /* A full pair list grouped by center. Pairs at or beyond the cutoff contribute exactly zero, so a list with a
  * skin may be passed as it is. Call with blocks of centers to bound memory; results do not depend on the

@@ -22,6 +22,8 @@ struct PotentialInfo {
     double energy_uncertainty_factor = 2.0;         // c of sigma_E = c std(E_m), ddof 1
     double force_uncertainty_factor = 2.0;
     bool has_feature_ranges = false;
+    // Angstrom [n_elements, n_elements], of the training data; NaN: not known
+    std::vector<double> shortest_distances;
     std::string checksum;  // SHA-256 of the file's content, hexadecimal
     std::string header;    // lmlp.json as it stands in the file
 };
@@ -50,7 +52,8 @@ class Potential {
 
     // environments.offsets[0] must be 0. Scratch is bounded: centers are processed in blocks.
     // Throws Error(invalid_argument), Error(unknown_element): species; Error(geometry): coincident atoms,
-    // NaN; Error(uncertainty): extrapolation asked of a model without feature ranges.
+    // NaN; Error(uncertainty): extrapolation asked of a model without feature ranges;
+    // Error(not_finite): results that overflow.
     void evaluate(const Environments& environments, const std::int32_t* center_species,
                   const PotentialResults& results, int n_threads = 0) const;
 

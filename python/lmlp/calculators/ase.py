@@ -12,6 +12,7 @@ from ase.calculators.calculator import Calculator, PropertyNotImplementedError, 
 from ase.outputs import Properties, all_outputs
 
 from lmlp.calculators.backends import Backend, ModelFacts, SpeciesTable, open_backend
+from lmlp.calculators.closeness import DistanceGuard
 from lmlp.calculators.prediction import Prediction, predict
 from lmlp.errors import InvalidArgumentError
 from lmlp.neighbors import VerletList
@@ -39,11 +40,15 @@ class LMLPCalculator(Calculator):
         uncertainty: compute the uncertainties at every call.
         skin: Å; the neighbor list is reused while no atom has moved by more than half of it.
         threads: OpenMP threads of the core; 0 means OpenMP's default. Every number gives the same bits.
+        rmin: Å; atoms closer than this are reported. ``data`` (default): 0.9 times the shortest distance of
+            each pair of elements in the training data, where the model stores them; None: never.
+        too_close: ``warn`` (once per calculator) or ``stop`` (GeometryError).
 
     Raises:
         ModelFileError: the file is not a model, or damaged.
         UnknownElementError: an element that the model does not have.
         GeometryError: NaN or infinite coordinates, two atoms at the same place, a singular cell.
+        NotFiniteError: a result that is not a finite number.
         UncertaintyError: the uncertainty of a one-member model, the grade of a model without test errors.
     """
 
@@ -67,6 +72,8 @@ class LMLPCalculator(Calculator):
         uncertainty: bool = False,
         skin: float = SKIN,
         threads: int = 0,
+        rmin: float | str | None = "data",
+        too_close: str = "warn",
     ) -> None:
         if not (skin >= 0.0 and np.isfinite(skin)):
             raise InvalidArgumentError(f"skin = {skin} Å: give a finite number that is not negative")
@@ -78,12 +85,18 @@ class LMLPCalculator(Calculator):
             uncertainty=uncertainty,
             skin=skin,
             threads=threads,
+            rmin=rmin,
+            too_close=too_close,
         )
         self._load(open_backend(model, backend, device=device, threads=threads))
 
     def _load(self, backend: Backend) -> None:
         if self.parameters["uncertainty"]:
             backend.facts.require_ensemble()
+        # a pickle of an earlier version has neither
+        self._guard = DistanceGuard(
+            backend.facts, self.parameters.get("rmin", "data"), self.parameters.get("too_close", "warn")
+        )
         self._backend = backend
         self._species_of = SpeciesTable(backend.facts)
         self._numbers = np.empty(0, dtype=np.int64)
@@ -154,6 +167,7 @@ class LMLPCalculator(Calculator):
         environments = self._list.update(
             atoms.positions, atoms.cell.array, atoms.pbc, n_threads=self.parameters["threads"]
         )
+        self._guard.check(environments, self._species)
         return predict(self._backend, environments, self._species, uncertainty=uncertainty)
 
     def export_properties(self) -> Properties:
@@ -168,7 +182,7 @@ class LMLPCalculator(Calculator):
         return copy
 
     def __getstate__(self) -> dict[str, Any]:
-        loaded = ("_backend", "_species_of", "_numbers", "_species", "_list")
+        loaded = ("_backend", "_guard", "_species_of", "_numbers", "_species", "_list")
         state = {name: value for name, value in self.__dict__.items() if name not in loaded}
         state["parameters"] = type(self.parameters)(self.parameters)
         state["results"] = {

@@ -5,7 +5,8 @@ Both give energies of centers and dE/dr_ij of pairs; what becomes of them is the
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -32,6 +33,7 @@ class ModelFacts:
         force_rmse: test error in eV/Å, or None.
         energy_factor: c of σ_E = c·std(E_m, ddof=1).
         force_factor: c of σ_F = c·std(F_m, ddof=1).
+        shortest_distances: of the training data in Å by pair (``H-O``, species order), where known.
     """
 
     path: str
@@ -43,6 +45,7 @@ class ModelFacts:
     force_rmse: float | None
     energy_factor: float
     force_factor: float
+    shortest_distances: dict[str, float] = field(default_factory=dict)
 
     def require_ensemble(self) -> None:
         """Raise UncertaintyError for a model that can have no uncertainty."""
@@ -176,6 +179,7 @@ def facts_from_core(path: str, info: dict[str, Any]) -> ModelFacts:
         force_rmse=_number(info["force_rmse"]),
         energy_factor=float(info["energy_uncertainty_factor"]),
         force_factor=float(info["force_uncertainty_factor"]),
+        shortest_distances=json.loads(info["header"]).get("shortest_distances") or {},
     )
 
 
@@ -205,6 +209,7 @@ class TorchScriptBackend:
             force_rmse=data.force_rmse,
             energy_factor=data.energy_uncertainty_factor,
             force_factor=data.force_uncertainty_factor,
+            shortest_distances=data.shortest_distances,
         )
         try:
             self._device = torch.device(device)

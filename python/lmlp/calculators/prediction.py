@@ -11,7 +11,7 @@ import numpy as np
 
 from lmlp.calculators.backends import Backend, ModelFacts, PairResults
 from lmlp.environments import Environments
-from lmlp.errors import GeometryError
+from lmlp.errors import GeometryError, NotFiniteError
 
 # Atoms closer than this (Å) count as being at the same place: no real structure comes near.
 COINCIDENT = 1e-6
@@ -124,6 +124,7 @@ def predict(
     Raises:
         GeometryError: two atoms at the same place.
         UncertaintyError: asked for the uncertainty of a one-member model.
+        NotFiniteError: a result that is not a finite number.
     """
     if uncertainty:
         backend.facts.require_ensemble()
@@ -209,7 +210,7 @@ def _prediction(facts: ModelFacts, environments: Environments, results: PairResu
     if results.member_energies is not None and results.member_pair_gradients is not None:
         member_forces = sum_forces(environments, results.member_pair_gradients)
         uncertainty = ensemble_uncertainty(facts, results.member_energies.sum(axis=1), member_forces)
-    return Prediction(
+    prediction = Prediction(
         energy=float(results.energies.sum()),
         energies=results.energies,
         forces=sum_forces(environments, results.pair_gradients),
@@ -217,6 +218,21 @@ def _prediction(facts: ModelFacts, environments: Environments, results: PairResu
         virial=np.einsum("pi,pj->ij", environments.vectors, results.pair_gradients),
         uncertainty=uncertainty,
     )
+    _check_finite(prediction, facts)
+    return prediction
+
+
+def _check_finite(prediction: Prediction, facts: ModelFacts) -> None:
+    """Raise NotFiniteError for results that are no numbers: weights that overflow."""
+    values: dict[str, float | np.ndarray] = {"energy": prediction.energy, "forces": prediction.forces}
+    if prediction.uncertainty is not None:
+        values["uncertainty of the energy"] = prediction.uncertainty.energy
+        values["uncertainty of the forces"] = prediction.uncertainty.forces
+    for name, value in values.items():
+        if not np.isfinite(value).all():
+            raise NotFiniteError(
+                f"{facts.path}: the {name}: not finite numbers; the weights of the model overflow"
+            )
 
 
 def ensemble_uncertainty(facts: ModelFacts, energies: np.ndarray, forces: np.ndarray) -> Uncertainty:

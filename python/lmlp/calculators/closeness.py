@@ -1,0 +1,86 @@
+"""A guard against structures whose atoms are closer than any that the model was trained on."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+
+from lmlp.calculators.backends import ModelFacts
+from lmlp.environments import Environments
+from lmlp.errors import GeometryError, InvalidArgumentError
+
+SHARE = 0.9
+"""Of the shortest distance in the training data. Long runs come a little closer than a finite set."""
+
+REACTIONS = ("warn", "stop")
+
+
+class DistanceGuard:
+    """Warns once, or raises, when two atoms are closer than a limit.
+
+    Args:
+        facts: of the model.
+        rmin: Å for all pairs; ``data`` for 0.9 times the shortest distance of each pair of elements in the
+            training data, where the model knows it; None for no limit.
+        reaction: ``warn`` or ``stop``.
+
+    Raises:
+        InvalidArgumentError: something else.
+    """
+
+    def __init__(self, facts: ModelFacts, rmin: float | str | None, reaction: str) -> None:
+        if reaction not in REACTIONS:
+            raise InvalidArgumentError(f"too_close = {reaction!r}: {' or '.join(REACTIONS)}")
+        n = len(facts.elements)
+        self._facts = facts
+        self._stop = reaction == "stop"
+        self._told = False
+        self._limits = np.zeros((n, n))
+        if rmin == "data":
+            for i in range(n):
+                for j in range(i, n):
+                    known = facts.shortest_distances.get(f"{facts.elements[i]}-{facts.elements[j]}", 0.0)
+                    self._limits[i, j] = self._limits[j, i] = SHARE * known
+        elif rmin is not None:
+            if isinstance(rmin, str) or not (np.isfinite(rmin) and rmin > 0.0):
+                raise InvalidArgumentError(f"rmin = {rmin!r}: give Å above 0, 'data' or None")
+            self._limits[:] = rmin
+        self._from_data = rmin == "data"
+        self._largest = float(self._limits.max(initial=0.0)) ** 2
+
+    def check(self, environments: Environments, species: np.ndarray) -> None:
+        """Look at all pairs of a structure.
+
+        Raises:
+            GeometryError: two atoms too close, with ``stop``.
+        """
+        if self._largest == 0.0 or self._told or environments.n_pairs == 0:
+            return
+        vectors = environments.vectors
+        squares = np.einsum("pi,pi->p", vectors, vectors)
+        near = np.flatnonzero(squares < self._largest)
+        if not len(near):
+            return
+        centers = np.searchsorted(environments.offsets, near, side="right") - 1
+        neighbors = environments.neighbors[near]
+        limits = self._limits[species[centers], species[neighbors]]
+        excess = np.sqrt(squares[near]) - limits
+        worst = int(excess.argmin())
+        if excess[worst] < 0.0:
+            pair = int(centers[worst]), int(neighbors[worst])
+            self._react(pair, species, float(np.sqrt(squares[near[worst]])), float(limits[worst]))
+
+    def _react(self, pair: tuple[int, int], species: np.ndarray, distance: float, limit: float) -> None:
+        i, j = sorted(pair)
+        names = f"{self._facts.elements[species[i]]}-{self._facts.elements[species[j]]}"
+        text = (
+            f"atoms {i} and {j} ({names}, counted from 0) are {distance:.4g} Å apart, closer than rmin "
+            f"{limit:.4g} Å"
+        )
+        if self._from_data:
+            text += f" ({SHARE:g} times the shortest distance in the training data)"
+        if self._stop:
+            raise GeometryError(text)
+        self._told = True
+        warnings.warn(f"{text}; said once per calculator", stacklevel=6)
