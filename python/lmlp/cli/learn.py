@@ -135,6 +135,8 @@ def command(
     from lmlp.lifelong.session import inherited, load_model
     from lmlp.training.config import merge
 
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise ConfigError("learning runs in one process, with --threads: start it without torchrun")
     if output is None and model.suffix == ".checkpoint":
         raise ConfigError("a checkpoint is not replaced by a model: name the output (-o)")
     options = _overrides(

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, overload
 
 import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
+# Numbers that are updated together: about twenty passes over some ten arrays of them stay in the cache.
+_TOGETHER = 2**15
 # A weight is frozen when its score reaches this share of the smallest score among the top p_frozen:
 # ties within rounding are frozen together, as in the authors' package.
 _TIE = 0.999999
@@ -111,7 +113,8 @@ class CoRe(Optimizer):
                 state = self._state_of(p, group)
                 buckets[p.device, p.dtype, state["step"]].append(p)
             for (_, _, t), tensors in buckets.items():
-                self._update(group, tensors, t)
+                for part in _parts(tensors):
+                    self._update(group, part, t)
         return loss
 
     def _state_of(self, p: Tensor, group: dict[str, Any]) -> dict[str, Any]:
@@ -168,6 +171,20 @@ class CoRe(Optimizer):
             torch._foreach_add_(params, shrink, alpha=-group["weight_decay"])
         torch._foreach_sub_(params, moves)
         torch._foreach_copy_(previous, current)
+
+
+def _parts(tensors: list[Tensor]) -> Iterator[list[Tensor]]:
+    """Cut a list of tensors where the next one would make the part too large for the cache."""
+    part: list[Tensor] = []
+    size = 0
+    for t in tensors:
+        if part and size + t.numel() > _TOGETHER:
+            yield part
+            part, size = [], 0
+        part.append(t)
+        size += t.numel()
+    if part:
+        yield part
 
 
 def _adapt_step_sizes(

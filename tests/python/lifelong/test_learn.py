@@ -440,3 +440,11 @@ def test_baseline_is_kept_and_gets_new_elements(tmp_path):
     write_structures(tmp_path / "new.xyz", with_hydrogen(12, seed=3))
     with pytest.raises(ConfigError, match="keeps the baseline of its first training"):
         learn(make_learn_config(_values(tmp_path, task="again", epochs=1, model=model)))
+
+
+def test_several_processes_are_refused(monkeypatch, tmp_path):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(ConfigError, match="start it without torchrun"):
+        CliRunner().invoke(
+            app, ["learn", str(tmp_path / "m.pt"), str(tmp_path / "new.xyz")], catch_exceptions=False
+        )
