@@ -36,7 +36,12 @@ GRIDS = {
     "across": "processors 1 1 4",  # slices of 1.5 Å: ghosts come from ranks three away
     "square": "processors 2 2 1",
     "tiled": "comm_style tiled",  # and balance rcb
-    "near": "comm_modify cutoff 1.0",  # LAMMPS itself raises it to what pairs need
+    "near": "comm_modify cutoff 1.0",  # LAMMPS itself raises it to what pairs need,
+    "types": "processors 1 4 1",  # and likewise those of single types
+}
+AFTER_THE_BOX = {
+    "tiled": "balance 1.0 rcb\n",
+    "types": "neighbor 0.5 multi\ncomm_modify mode multi cutoff/multi 1 1.0\n",
 }
 
 
@@ -50,7 +55,7 @@ def test_grids_of_four_and_three_ranks(case: Case) -> None:
         return (
             f"clear\n{line}\n"
             + case.header()
-            + ("balance 1.0 rcb\n" if name == "tiled" else "")
+            + AFTER_THE_BOX.get(name, "")
             + f"pair_style lmlp\npair_coeff * * {case.models.many} {SYMBOLS}\n"
             + "fix u all pair 1 lmlp sigma_f 1\n"
             + dump_lines(name)

@@ -63,6 +63,12 @@ def test_newton_off(case: Case) -> None:
     fails(case, "newton off\n" + case.header() + pair_lines(case) + "run 0\n", "newton pair on")
 
 
+def test_ghosts_reduced_by_type(case: Case) -> None:
+    """The one way to a communication cutoff below the model's; LAMMPS refuses it for full lists."""
+    lines = "neighbor 0.5 multi\nneigh_modify collection/type 2 1*2 3\ncomm_modify mode multi reduce/multi\n"
+    fails(case, case.header() + lines + pair_lines(case) + "run 0\n", "multi/reduce", "full neighbor list")
+
+
 def test_left_out_pairs_are_told(case: Case) -> None:
     """On the first run already, and not where nothing is left out any more."""
     words = "pairs left out by neigh_modify exclude"

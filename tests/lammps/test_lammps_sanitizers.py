@@ -94,11 +94,15 @@ def run_tests(plugin: Path, preload: str, environment: dict[str, str], *selectio
 
 
 def complaints(folder: Path) -> list[str]:
-    """Reports that concern the plugin: a leak counts when the plugin allocated it, all else counts."""
+    """Reports that concern the plugin: leaks that it allocated and nobody has, and everything but leaks.
+
+    An indirect leak belongs to something else that was lost: after an error LAMMPS ends without taking itself
+    down, and the pair style with it.
+    """
     found = []
     for path in folder.iterdir():
         text = path.read_text(errors="replace")
-        leaks = re.findall(r"^(?:Direct|Indirect) leak of .*?(?=\n\n)", text, re.MULTILINE | re.DOTALL)
+        leaks = re.findall(r"^Direct leak of .*?(?=\n\n)", text, re.MULTILINE | re.DOTALL)
         if "LeakSanitizer" in text:
             found += [leak for leak in leaks if OURS.search("\n".join(leak.splitlines()[1:5]))]
         if "ERROR: AddressSanitizer" in text or "runtime error" in text or "ThreadSanitizer: " in text:
