@@ -127,8 +127,8 @@ def test_energy_error_is_that_of_the_integrator(nve: dict[float, np.ndarray]) ->
     for step in TIME_STEPS:
         text = f"{step} fs: energy error {1000 * errors[step]:.3f} meV, drift {drifts[step]:.1e} eV/atom/ps"
         print(text, "of 50 ps;", PLOT)
-    # Measured with two models: 2.4 and 1.3, 0.46 and 0.40, 0.11 and 0.10 meV. At 1 fs, a tenth of a vibration of
-    # hydrogen, higher orders add to the second one. Energies with jumps in them give ratios near 1.
+    # Measured with two models: 2.4 and 1.3, 0.46 and 0.40, 0.11 and 0.10 meV. At 1 fs, a tenth of a vibration
+    # of hydrogen, higher orders add to the second one. Energies with jumps give ratios near 1.
     assert 3.2 < errors[0.5] / errors[0.25] < 5.2
     assert 10 < errors[1.0] / errors[0.25] < 30
     # a potential that is not smooth or forces that are not its derivative heat or cool
