@@ -166,7 +166,9 @@ def _predict_in_blocks(
     total = None
     if member_energies is not None and member_sums is not None:
         total = ensemble_uncertainty(backend.facts, member_energies.sum(axis=1), member_sums.forces())
-    return Prediction(float(energies.sum()), energies, sums.forces()[0], virial, total)
+    prediction = Prediction(float(energies.sum()), energies, sums.forces()[0], virial, total)
+    _check_finite(prediction, backend.facts)
+    return prediction
 
 
 def predict_many(

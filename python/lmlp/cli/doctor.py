@@ -19,7 +19,8 @@ def command(
 ) -> None:
     """Check the installation: versions, compiled core, OpenMP, torch, LAMMPS, plugin, MPI, and a model file.
 
-    Everything is tried, not only looked for: the core computes, LAMMPS loads the plugin, two MPI ranks start.
+    Everything is tried, not only looked for: the core computes, LAMMPS loads the plugin, two MPI ranks start,
+    a tiny model runs for five steps.
     What is missing is told with the line that fixes it. Exit code 1 when something essential is broken.
 
     Example: lmlp doctor model.pt

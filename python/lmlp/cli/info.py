@@ -105,7 +105,7 @@ def _print(facts: dict[str, Any]) -> None:
     table.add_column(overflow="fold")
     for name, value in rows:
         table.add_row(name, escape(value))
-    for key, value in _flatten(facts["provenance"]):
+    for key, value in _flatten(_summary(facts["provenance"])):
         table.add_row(escape(key), escape(value))
     Console().print(table)
 
@@ -125,6 +125,44 @@ def _sigma(facts: dict[str, Any]) -> str:
     return f"c = {energy:.3g} (energy), {forces:.3g} (forces)" + (
         "" if facts["calibrated"] else ", not calibrated"
     )
+
+
+def _summary(provenance: dict[str, Any]) -> dict[str, Any]:
+    """Shorten the histories that a model carries with it: models merged into it, sessions before the last.
+
+    Each becomes one line; ``--json`` has all of them.
+    """
+    short = dict(provenance)
+    if isinstance(short.get("merged"), list):
+        parts = short.pop("merged")
+        short["merged"] = {
+            str(number): f"{part.get('file', '?')}: {part.get('n_members', '?')} members, "
+            + _origin(part.get("provenance") or {})
+            for number, part in enumerate(parts, start=1)
+        }
+    if isinstance(short.get("lineage"), list):
+        lineage = short.pop("lineage")
+        short["lineage"] = {
+            str(number): _origin(ancestor) for number, ancestor in enumerate(lineage, start=1)
+        }
+    return short
+
+
+def _origin(provenance: dict[str, Any]) -> str:
+    """Say in a few words where a model comes from."""
+    config = provenance.get("config") or {}
+    words = [str(provenance["kind"])] if "kind" in provenance else []
+    if "task" in provenance:
+        words.append(f"task {provenance['task']}")
+    if config.get("data"):
+        words.append("data " + ", ".join(map(str, config["data"])))
+    if "n_structures" in provenance:
+        words.append(f"{provenance['n_structures']} structures")
+    if "seed" in config:
+        words.append(f"seed {config['seed']}")
+    if "merged" in provenance:
+        words.append(f"merged of {len(provenance['merged'])}")
+    return ", ".join(words) or "origin not told"
 
 
 def _flatten(tree: Any, prefix: str = "") -> list[tuple[str, str]]:

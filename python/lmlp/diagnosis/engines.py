@@ -24,7 +24,7 @@ mass 1 1.0
 
 
 def check_engines() -> list[Check]:
-    """Check LAMMPS, the plugin and MPI."""
+    """Check LAMMPS, the plugin and MPI, and run a few steps with all of them."""
     lmp = find_program("lmp")
     if lmp is None:
         text = "no lmp beside this Python nor on PATH (only needed to run LAMMPS)"
@@ -32,7 +32,14 @@ def check_engines() -> list[Check]:
     lammps = check_lammps(lmp)
     if lammps.status != "ok":
         return [lammps]
-    return [lammps, check_plugin(lmp), check_mpi(lmp)]
+    plugin, mpi = check_plugin(lmp), check_mpi(lmp)
+    if plugin.status == "error":
+        return [lammps, plugin, mpi]
+    from lmlp.diagnosis.simulation import check_simulation
+
+    load = "" if plugin.values["found_automatically"] else f"plugin load {plugin.values['path']}\n"
+    launcher = mpi.values["launcher"] if mpi.status == "ok" else None
+    return [lammps, plugin, mpi, check_simulation(lmp, launcher, load)]
 
 
 def find_program(name: str) -> str | None:
@@ -64,7 +71,8 @@ def run_lammps(command: list[str], script: str) -> tuple[int, str]:
     return done.returncode, done.stdout.decode("utf-8", errors="replace")
 
 
-def _error_of(output: str) -> str:
+def error_of(output: str) -> str:
+    """Return the line of LAMMPS's output that says what went wrong."""
     lines = [line for line in output.splitlines() if "ERROR" in line or "rror" in line]
     return first_line(lines[0] if lines else output[-300:])
 
@@ -73,7 +81,7 @@ def check_lammps(lmp: str) -> Check:
     """Start LAMMPS on an empty box."""
     code, output = run_lammps([lmp], BOX)
     if code != 0:
-        return Check("lammps", "error", f"{lmp} does not start: {_error_of(output)}", INSTALL)
+        return Check("lammps", "error", f"{lmp} does not start: {error_of(output)}", INSTALL)
     match = re.search(r"LAMMPS \(([^)]*)\)", output)
     release = match.group(1) if match else "unknown version"
     return Check("lammps", "ok", f"{release}, {lmp}", values={"version": release, "path": lmp})
@@ -94,7 +102,7 @@ def check_plugin(lmp: str) -> Check:
             "plugin", "ok", f"pair_style lmlp is found; {plugin or 'built into LAMMPS'}", values=values
         )
     if plugin is None:
-        text = f"this installation has no LAMMPS plugin: {_error_of(output)}"
+        text = f"this installation has no LAMMPS plugin: {error_of(output)}"
         fix = (
             INSTALL
             + ", then reinstall lmlp from its source folder: pip install --force-reinstall --no-deps ."
@@ -105,7 +113,7 @@ def check_plugin(lmp: str) -> Check:
         text = "works, but LAMMPS does not find it by itself"
         fix = f"export LAMMPS_PLUGIN_PATH={plugin.parent}, or begin the input with: plugin load {plugin}"
         return Check("plugin", "warning", text, fix, values)
-    text = f"LAMMPS cannot load {plugin}: {_error_of(answer)}"
+    text = f"LAMMPS cannot load {plugin}: {error_of(answer)}"
     return Check("plugin", "error", text, "build it against this LAMMPS: see docs/lammps.md", values)
 
 
@@ -119,7 +127,7 @@ def check_mpi(lmp: str) -> Check:
         )
     code, output = run_lammps([launcher, "-n", "2", lmp], BOX)
     if code != 0:
-        return Check("mpi", "error", f"{launcher} -n 2 fails: {_error_of(output)}", fix)
+        return Check("mpi", "error", f"{launcher} -n 2 fails: {error_of(output)}", fix)
     # two lone processes would each report a grid of one
     grids = re.findall(r"(\d+) by (\d+) by (\d+) MPI processor grid", output)
     if [int(a) * int(b) * int(c) for a, b, c in grids] != [2]:

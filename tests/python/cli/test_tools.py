@@ -185,3 +185,28 @@ def test_doctor_finds_a_damaged_model(run, folder: Path, tmp_path: Path) -> None
     assert "broken: " in out
     assert "model" in out.split("broken: ")[1]
     assert "fix:" in out
+
+
+def test_info_tells_merged_and_learned_models_in_a_line_each(run, folder: Path, tmp_path: Path) -> None:
+    from dataclasses import replace
+
+    from lmlp.export.model_file import read_model_file, write_model_file
+
+    config = {"data": ["a.xyz"], "seed": 4, **{f"option{k}": k for k in range(30)}}
+    trained = {"config": config, "n_structures": 12}
+    parts = [{"file": f"part{k}.pt", "n_members": 2, "provenance": trained} for k in range(3)]
+    learned = {**trained, "task": "ice", "lineage": [trained, {"merged": parts}]}
+    model = read_model_file(folder / "model.pt")
+    for name, provenance in (("merged", {"merged": parts, "by": "0.1.0"}), ("learned", learned)):
+        write_model_file(replace(model, provenance=provenance), tmp_path / f"{name}.pt", verify=False)
+    code, out, _ = run("info", tmp_path / "merged.pt")
+    assert code == 0
+    assert "option7" not in out
+    text = " ".join(out.split())
+    for k in range(3):
+        assert f"part{k}.pt: 2 members, data a.xyz, 12 structures, seed 4" in text
+    out = run("info", tmp_path / "learned.pt")[1]
+    assert out.count("option7") == 1  # its own settings only
+    assert "merged of 3" in out
+    full = json.loads(run("info", tmp_path / "merged.pt", "--json")[1])
+    assert full["provenance"]["merged"] == parts
