@@ -27,7 +27,7 @@ def lammps_table(options: Options) -> Table:
     points = []
     for copies in LAMMPS_COPIES[:1] if options.quick else LAMMPS_COPIES:
         big = copies[0] > 4
-        request = {"repeats": 1 if big else min(5, options.repeats), "warm": not big, "steps": STEPS}
+        request = {"repeats": 1 if big else min(3, options.repeats), "warm": not big, "steps": STEPS}
         answer = lammps_steps([*water_setup(data, copies), *style], **request)
         if "failed" in answer:
             table.notes.append(f"{copies}: {answer['failed']}")

@@ -100,7 +100,9 @@ def places(driver: Path, addresses: list[str]) -> list[tuple[str, str]]:
         chain = [(at.split(":")[0], name) for name, at in zip(lines[::2], lines[1::2], strict=True)]
         ours = [c for c in chain if "??" not in c[0] and not any(p in c[0] for p in PRIMITIVES)]
         file, name = (ours or chain)[0]
-        found.append((Path(file).name, short(name)))
+        # a lambda is told by its caller's name
+        named = [n for _, n in ours if not n.startswith("operator")]
+        found.append((Path(file).name, short(named[0] if named else name)))
     return found
 
 
@@ -111,7 +113,8 @@ def short(name: str) -> str:
         depth += character in "<("
         kept += character if depth == 0 else ""
         depth -= character in ">)"
-    return kept.strip().split("::")[-1].split(" ")[-1]
+    words = kept.split("[clone")[0].strip().split(" ")[-1]
+    return words.split("::")[-1]
 
 
 def profile_table(title: str, samples: Counter[tuple[str, str]]) -> Table:

@@ -65,6 +65,8 @@ def measure_topic(topic: str, options: Options, *, again: bool) -> list[Table]:
         "instruction_set": _core.instruction_set(),
         "core": Path(_core.__file__).stat().st_mtime,
     }
+    if topic == "peers":
+        key["python"] = options.peer_python
     if file.exists() and not again:
         known = json.loads(file.read_text())
         if known["key"] == key:
