@@ -70,6 +70,7 @@ def _close(model, expected) -> None:
         {},
         pytest.param({"batch_size": 1, "epochs": 1}, marks=pytest.mark.slow),
         pytest.param({"selection": 0.5}, marks=pytest.mark.slow),
+        pytest.param({"stream": "always", "derivatives": "stored"}, marks=pytest.mark.slow),
     ],
 )
 def test_two_processes_train_the_model_of_one(tmp_path, more):
