@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from lmlp.training.schedule import loss_weights
-from lmlp.training.trainer import Position, Trainer
+from lmlp.training.trainer import Trainer
 
 
 class ElasticWeights:
@@ -39,9 +39,7 @@ class ElasticWeights:
 
 
 def importances(trainer: Trainer, ids: np.ndarray) -> list[Tensor]:
-    """Return F of the present weights for some structures; leaves sums and gradients clean."""
-    kept = trainer.position
-    trainer.position = Position(type(kept.sums)(trainer.potential.n_members))
+    """Return F of the present weights for some structures; leaves the gradients clean."""
     squares = [torch.zeros_like(p) for p in trainer.parameters]
     weights = loss_weights(trainer.config.loss, 1.0)
     for i in ids:
@@ -50,7 +48,6 @@ def importances(trainer: Trainer, ids: np.ndarray) -> list[Tensor]:
             if p.grad is not None:
                 square.addcmul_(p.grad, p.grad)
     trainer.optimizer.zero_grad()
-    trainer.position = kept
     count = sum(s[0].numel() for s in squares)
     total = torch.stack([s.flatten(1).sum(dim=1) for s in squares]).sum(dim=0)
     mean = (total / count).clamp(min=torch.finfo(total.dtype).tiny)

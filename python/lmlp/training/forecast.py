@@ -6,9 +6,8 @@ import time
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from lmlp.training.metrics import ErrorSums
 from lmlp.training.schedule import loss_weights
-from lmlp.training.trainer import Position, Trainer
+from lmlp.training.trainer import Trainer
 
 # weights, gradients, average, best; CoRe keeps three tensors per weight, AdamW two
 _COPIES = {"core": 7, "adamw": 6}
@@ -54,16 +53,13 @@ def make_forecast(trainer: Trainer, seconds_left: float | None) -> Forecast:
         seconds_left: of the time limit, or None.
     """
     steps = trainer.sampler.batches(0)
-    kept = trainer.position
     weights = loss_weights(trainer.config.loss, 0.0)
     times = []
     for groups in (steps[0], steps[-1]):
-        trainer.position = Position(ErrorSums(trainer.potential.n_members))
         start = time.monotonic()
         trainer.gradients(groups, weights)
         times.append(time.monotonic() - start)
     trainer.optimizer.zero_grad()
-    trainer.position = kept
     per_step = min(times)
     per_epoch = max(per_step * len(steps), 1e-9)
     epochs = trainer.config.max_epochs

@@ -125,13 +125,14 @@ class Trainer:
         self.average = WeightAverage(self.parameters, config.average)
         self.best = BestWeights(self.parameters, potential.n_members)
         self.position = Position(ErrorSums(potential.n_members))
+        self._batch_sums = torch.zeros_like(self.position.sums.values)
         labeled = references.has_forces.any() or references.has_stress.any()
         self.with_forces = bool(labeled) and (config.loss.force > 0 or config.loss.stress > 0)
 
     # One step -------------------------------------------------------------------------------------
 
     def gradients(self, groups: Sequence[np.ndarray], weights: LossWeights) -> tuple[np.ndarray, np.ndarray]:
-        """Compute the gradients of the loss by the weights and add the batch to the sums of the epoch.
+        """Compute the gradients of the loss by the weights; errors count once the step is taken.
 
         Returns:
             structures in the order of the members, and their losses.
@@ -155,12 +156,11 @@ class Trainer:
         return ids, losses
 
     def _collect(self, groups: Sequence[np.ndarray], found: Tensor, sums: Tensor) -> np.ndarray:
-        """Put together the losses of a batch from all processes, and add its errors to those of the epoch."""
+        """Put together the losses of a batch, and its errors, from all processes."""
         losses = torch.zeros(sum(len(g) for g in groups), dtype=torch.float64)
         losses[torch.from_numpy(self.workers.positions(groups))] = found.detach().double()
         self.workers.add([losses, sums])
-        if torch.isfinite(losses).all():
-            self.position.sums.values += sums
+        self._batch_sums = sums
         return losses.numpy()
 
     def _add_gradients(self) -> None:
@@ -189,6 +189,7 @@ class Trainer:
         set_step_size(self.optimizer, self.config.optimizer, share)
         self.optimizer.step()
         self.average.update(self.parameters, self.position.total + 1)
+        self.position.sums.values += self._batch_sums
         self.position.evaluations += len(ids)
         self.sampler.observe(ids, losses)
 

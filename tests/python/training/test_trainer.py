@@ -109,6 +109,7 @@ def test_a_gradient_that_is_not_finite_names_the_structure(tmp_path):
     with pytest.raises(TrainingError, match=r"the gradient is not finite for .*train.xyz:4: look at"):
         trainer.step([np.array([1, 4, 2]), np.array([3])], 0.0)
     assert all(torch.equal(a, b) for a, b in zip(before, trainer.parameters, strict=True))
+    assert not trainer.position.sums.values.any()  # errors of a step that was not taken are not counted
 
 
 def test_energies_alone_are_learned(tmp_path):

@@ -112,6 +112,24 @@ def test_a_signal_to_any_process_saves_and_ends_all_and_one_process_goes_on(tmp_
     _close_long(train(two, resume=True), expected)
 
 
+@pytest.mark.slow
+def test_a_killed_process_ends_the_others_and_the_last_checkpoint_goes_on(tmp_path):
+    one = _config(tmp_path / "one", epochs=60)
+    two = _config(tmp_path / "two", epochs=60, checkpoint_interval=0.2)
+    expected = train(one)
+    process = _start(two, 2)
+    deadline = time.monotonic() + 200
+    while not (two.checkpoint.exists() and '"epoch": 2' in two.log.read_text()):
+        assert process.poll() is None, process.communicate()[0]
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    os.kill(_of_rank(process.pid, 1), signal.SIGKILL)
+    process.communicate(timeout=200)  # nobody waits for the dead
+    assert process.returncode != 0
+    assert not two.output.exists()
+    _close_long(train(two, resume=True), expected)
+
+
 def _of_rank(parent: int, rank: int) -> int:
     """Find the process of a rank among the children of torchrun."""
     for pid in Path(f"/proc/{parent}/task/{parent}/children").read_text().split():
