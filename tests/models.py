@@ -15,6 +15,7 @@ PRESET_ELEMENTS = {
     "eeacsf-153": ["H", "C", "O"],
     "eeacsf-bump": ["O", "Ti", "Sr"],
     "eeacsf-resolved": ["H", "N", "Si"],
+    "eeacsf-correlation": ["H", "C", "Fe"],
 }
 
 

@@ -8,6 +8,7 @@
 #include "functions/element_weight.hpp"
 #include "lmlp/error.hpp"
 #include "newton_basis.hpp"
+#include "padding.hpp"
 #include "polynomials.hpp"
 
 namespace lmlp {
@@ -41,12 +42,6 @@ AngularParameters angular_parameters(const DescriptorSpec& spec, const SymmetryF
     }
 }
 
-constexpr std::size_t max_width = 8;  // doubles in the widest vector of any instruction set
-
-std::size_t padded(std::size_t n) {
-    return (n + max_width - 1) / max_width * max_width;
-}
-
 bool same(const AngularParameters& a, const AngularParameters& b) {
     return a.lambda == b.lambda && a.xi == b.xi && a.zeta == b.zeta && a.l == b.l;
 }
@@ -75,6 +70,10 @@ std::vector<std::vector<double>> element_weights(const DescriptorSpec& spec,
                                                  std::span<const int> atomic_numbers) {
     std::vector<std::vector<double>> weights;
     for (const SymmetryFunction& f : spec.functions) {
+        if (f.kind == Kind::correlation) {
+            weights.push_back(correlation_weights(spec, f, atomic_numbers));
+            continue;
+        }
         std::vector<double>& row = weights.emplace_back();
         for (std::size_t j = 0; j < atomic_numbers.size(); ++j) {
             if (f.kind == Kind::radial) {
@@ -104,6 +103,7 @@ Plan::Plan(const DescriptorSpec& spec, std::span<const int> atomic_numbers) {
     view_.n_species = static_cast<int>(atomic_numbers.size());
     view_.n_element_pairs = view_.n_species * (view_.n_species + 1) / 2;
     add_slots(spec, atomic_numbers);
+    add_correlations(spec, atomic_numbers);
     view_.angular_form = angular_form(spec);
     add_polynomials();
     fill_view(spec);
@@ -127,8 +127,11 @@ int Plan::add_angular(const AngularParameters& parameters) {
 }
 
 void Plan::add_radials(const DescriptorSpec& spec) {
-    for (const SymmetryFunction& f : spec.functions)
+    for (const SymmetryFunction& f : spec.functions) {
         if (f.kind == Kind::angular) add_radial(f.eta, f.shift, spec.angular_cutoff);
+        for (const CorrelationFactor& factor : f.factors)
+            add_radial(factor.eta, factor.shift, spec.angular_cutoff);
+    }
     view_.n_angular_radials = static_cast<int>(eta_.size());
     for (const SymmetryFunction& f : spec.functions)
         if (f.kind == Kind::radial) used_by_radials_[add_radial(f.eta, f.shift, spec.cutoff)] = 1;
@@ -152,8 +155,10 @@ void Plan::add_combos(const DescriptorSpec& spec) {
 void Plan::add_slots(const DescriptorSpec& spec, std::span<const int> atomic_numbers) {
     const std::vector<std::vector<double>> weights = element_weights(spec, atomic_numbers);
     std::vector<std::vector<double>> radial_channels, angular_channels;
-    for (std::size_t n = 0; n < spec.functions.size(); ++n)
-        add_channel(weights[n], spec.functions[n].kind == Kind::radial ? radial_channels : angular_channels);
+    for (std::size_t n = 0; n < spec.functions.size(); ++n) {
+        if (spec.functions[n].kind == Kind::radial) add_channel(weights[n], radial_channels);
+        if (spec.functions[n].kind == Kind::angular) add_channel(weights[n], angular_channels);
+    }
     view_.radial_stride = static_cast<int>(padded(eta_.size()));
     view_.combo_stride = static_cast<int>(padded(combo_angular_.size()));
     view_.n_radial_channels = static_cast<int>(radial_channels.size());
@@ -162,6 +167,10 @@ void Plan::add_slots(const DescriptorSpec& spec, std::span<const int> atomic_num
     view_.n_slots = angular_begin + view_.n_angular_channels * view_.combo_stride;
     for (std::size_t n = 0; n < spec.functions.size(); ++n) {
         const SymmetryFunction& f = spec.functions[n];
+        if (f.kind == Kind::correlation) {
+            feature_slot_.push_back(-1);
+            continue;
+        }
         if (spec.type == "ACSF") check_selection(f.weight, atomic_numbers, n);
         if (f.kind == Kind::radial) {
             feature_slot_.push_back(add_channel(weights[n], radial_channels) * view_.radial_stride +
@@ -183,14 +192,48 @@ void Plan::add_slots(const DescriptorSpec& spec, std::span<const int> atomic_num
         angular_weight_.insert(angular_weight_.end(), w.begin(), w.end());
 }
 
+void Plan::add_correlations(const DescriptorSpec& spec, std::span<const int> atomic_numbers) {
+    std::vector<int> radial_index;
+    for (std::size_t n = 0; n < spec.functions.size(); ++n) {
+        for (const CorrelationFactor& factor : spec.functions[n].factors) {
+            if (spec.type == "ACSF") check_selection(factor.weight, atomic_numbers, n);
+            radial_index.push_back(add_radial(factor.eta, factor.shift, spec.angular_cutoff));
+        }
+    }
+    correlations_.build(spec, atomic_numbers, radial_index, view_.n_angular_radials);
+}
+
+// Where the components of correlation functions are in a block of moments (one group and radial function).
+void Plan::place_correlations() {
+    std::vector<int> moment;
+    std::vector<double> norm;
+    for (int l = 0; l <= correlations_.degree(); ++l) {
+        for (int m = 0; m <= l; ++m) {
+            const int at = harmonic_row_[m] + view_.degree - l;
+            for (int half = 0; half < (m == 0 ? 1 : 2); ++half) {
+                moment.push_back(at + half * view_.n_harmonics);
+                norm.push_back(std::sqrt(norm_[at]));
+            }
+        }
+    }
+    correlations_.place(moment, norm);
+}
+
 // The moment path needs polynomials in cos(theta) of bounded degree.
 void Plan::add_polynomials() {
     constexpr int max_degree = 64;
-    if (angular_.empty() || view_.angular_form == AngularForm::bump) return;
-    int degree = 0;
+    if (angular_.empty() && correlations_.degree() < 0) return;
+    if (!angular_.empty() && view_.angular_form == AngularForm::bump) return;
+    int degree = std::max(0, correlations_.degree());
     for (const AngularParameters& a : angular_)
         degree = std::max(degree, polynomial_degree(view_.angular_form, a));
-    if (degree > max_degree) return;
+    if (degree > max_degree) {
+        if (correlations_.degree() < 0) return;
+        throw Error(ErrorCode::invalid_argument,
+                    "correlation functions are built on moments, which angular functions of degree " +
+                        std::to_string(degree) + " do not have; allowed are degrees up to " +
+                        std::to_string(max_degree));
+    }
     view_.has_moments = true;
     view_.nonnegative = view_.angular_form != AngularForm::legendre;
     view_.degree = degree;
@@ -210,6 +253,7 @@ void Plan::add_polynomials() {
     }
     add_harmonics();
     add_newton_basis();
+    place_correlations();
 }
 
 void Plan::add_harmonics() {
@@ -284,6 +328,7 @@ void Plan::fill_view(const DescriptorSpec& spec) {
     v.newton_matrix = newton_matrix_.data();
     v.newton_row = newton_row_.data();
     v.harmonic_order = order_.data();
+    v.correlation = correlations_.view();
 }
 
 }  // namespace lmlp

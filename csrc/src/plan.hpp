@@ -11,6 +11,7 @@
 #include <span>
 #include <vector>
 
+#include "correlations.hpp"
 #include "functions/forms.hpp"
 #include "lmlp/descriptor.hpp"
 
@@ -32,7 +33,8 @@ struct PlanView {
     ScalingForm scaling_form;
     double cutoff, angular_cutoff;
 
-    // Distinct radial functions: [0, n_angular_radials) serve angular functions, with the angular cutoff.
+    // Distinct radial functions: [0, n_angular_radials) serve angular and correlation functions, with the
+    // angular cutoff.
     int n_radials, n_angular_radials;
     const double* eta;
     const double* shift;
@@ -56,7 +58,7 @@ struct PlanView {
     int n_element_pairs;
     const double* radial_weight;   // [n_radial_channels, n_species]
     const double* angular_weight;  // [n_angular_channels, n_element_pairs]
-    const int* feature_slot;       // [n_features]
+    const int* feature_slot;       // [n_features], -1: a correlation function
 
     // Moment path: a(c) = sum_l legendre[a][l] P_l(c), and real harmonics scaled so that
     // sum_m Y_lm(u) Y_lm(v) = P_l(u.v). Y_lm = N_lm q_lm(z) (A_m or B_m), A_m + i B_m = (x + iy)^m, where
@@ -81,6 +83,8 @@ struct PlanView {
     const double* newton_node;    // [n_harmonics], those of each row in the order of use (newton_basis.hpp)
     const double* newton_matrix;  // row m: a column of the padded row's size for each of its entries
     const int* newton_row;        // start of that of row m, [degree + 1]
+
+    CorrelationView correlation;
 };
 
 // Index of the unordered pair of species. Static: kernels of each instruction set need their own.
@@ -119,6 +123,8 @@ class Plan {
     void add_polynomials();
     void add_harmonics();
     void add_newton_basis();
+    void add_correlations(const DescriptorSpec& spec, std::span<const int> atomic_numbers);
+    void place_correlations();
     void fill_view(const DescriptorSpec& spec);
 
     std::vector<double> eta_, shift_, radial_cutoff_;
@@ -130,6 +136,7 @@ class Plan {
     Table legendre_, legendre_by_degree_, at_one_, beta_, norm_, order_;
     Table newton_node_, newton_matrix_;
     std::vector<int> harmonic_row_, newton_row_;
+    Correlations correlations_;
     PlanView view_{};
 };
 

@@ -1,6 +1,7 @@
 // What a descriptor spec may contain: ranges, names, and combinations that would give unusable forces.
 #include "spec_check.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <sstream>
 
@@ -65,19 +66,61 @@ void check_weight(const DescriptorSpec& spec, const SymmetryFunction& f, const s
     }
 }
 
-void check_radial(const DescriptorSpec& spec, const SymmetryFunction& f, const std::string& row) {
-    if (!std::isfinite(f.eta) || f.eta < 0) fail_value(row + ".eta", f.eta, "0 or more");
+void check_radial(const DescriptorSpec& spec, double eta, double shift, const std::string& row) {
+    if (!std::isfinite(eta) || eta < 0) fail_value(row + ".eta", eta, "0 or more");
     if (spec.radial == "bump") {
-        if (f.eta == 0) fail_value(row + ".eta", f.eta, "more than 0 for the radial form bump");
+        if (eta == 0) fail_value(row + ".eta", eta, "more than 0 for the radial form bump");
         // values below x = 1e-3 count as 0: exp(-999 eta) must be nothing there
-        if (f.eta < 0.05)
+        if (eta < 0.05)
             check_nonsmooth(
                 spec, row + ".eta",
-                "given " + number(f.eta) + ", but the radial form bump jumps at the cutoff below 0.05");
+                "given " + number(eta) + ", but the radial form bump jumps at the cutoff below 0.05");
     }
-    if (!std::isfinite(f.shift) || f.shift < 0) fail_value(row + ".shift", f.shift, "0 or more");
-    if (spec.radial != "gaussian_shift" && f.shift != 0)
-        fail_value(row + ".shift", f.shift, "0 for the radial form " + spec.radial);
+    if (!std::isfinite(shift) || shift < 0) fail_value(row + ".shift", shift, "0 or more");
+    if (spec.radial != "gaussian_shift" && shift != 0)
+        fail_value(row + ".shift", shift, "0 for the radial form " + spec.radial);
+}
+
+// Zero for every structure unless l of all factors can couple to 0.
+void check_coupling(const SymmetryFunction& f, const std::string& row) {
+    int total = 0, largest = 0;
+    std::string list;
+    for (const CorrelationFactor& factor : f.factors) {
+        total += factor.l;
+        largest = std::max(largest, factor.l);
+        list += (list.empty() ? "" : ", ") + std::to_string(factor.l);
+    }
+    if (total % 2 == 0 && 2 * largest <= total) return;
+    fail(row + ".factors", "l of " + list +
+                               " give zero for every structure; their sum must be even, and none may be "
+                               "larger than the sum of the others");
+}
+
+void check_factor(const DescriptorSpec& spec, const CorrelationFactor& factor, const std::string& where) {
+    try {
+        if (spec.type == "ACSF")
+            atomic_number(factor.weight);
+        else
+            ElementTable::get(spec.table).index(factor.weight);
+    } catch (const Error& error) {
+        fail(where + ".weight", error.what());
+    }
+    check_radial(spec, factor.eta, factor.shift, where);
+    if (factor.l < 0 || factor.l > max_correlation_l)
+        fail_value(where + ".l", factor.l, "an integer from 0 to " + std::to_string(max_correlation_l));
+}
+
+void check_correlation(const DescriptorSpec& spec, const SymmetryFunction& f, const std::string& row) {
+    const int n = static_cast<int>(f.factors.size());
+    if (n < min_factors || n > max_factors)
+        fail(row + ".factors", "given " + std::to_string(n) + " factors, allowed are " +
+                                   std::to_string(min_factors) + " to " + std::to_string(max_factors));
+    for (int k = 0; k < n; ++k) check_factor(spec, f.factors[k], row + ".factors[" + std::to_string(k) + "]");
+    check_coupling(f, row);
+    if (spec.scaling != "linear")
+        fail(row, "a correlation function may change sign: it needs scaling linear, given " + spec.scaling);
+    if (spec.angular == "bump")
+        fail(row, "correlation functions are built on moments, which the angular form bump does not have");
 }
 
 void check_power(const std::string& where, double given) {
@@ -134,8 +177,12 @@ void DescriptorSpec::check() const {
     if (functions.empty()) fail("descriptor.functions", "there must be at least one function");
     for (std::size_t i = 0; i < functions.size(); ++i) {
         const std::string row = "descriptor.functions[" + std::to_string(i) + "]";
+        if (functions[i].kind == Kind::correlation) {
+            check_correlation(*this, functions[i], row);
+            continue;
+        }
         check_weight(*this, functions[i], row);
-        check_radial(*this, functions[i], row);
+        check_radial(*this, functions[i].eta, functions[i].shift, row);
         if (functions[i].kind != Kind::angular) continue;
         if (angular.empty()) fail("descriptor", "key 'angular' is missing, but there are angular functions");
         check_angular(*this, functions[i], row);

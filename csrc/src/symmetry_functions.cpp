@@ -128,12 +128,38 @@ void read_angular(const Reader& reader, const DescriptorSpec& spec, SymmetryFunc
     }
 }
 
+CorrelationFactor read_factor(const Json& json, const DescriptorSpec& spec, const std::string& where) {
+    const Reader reader(json, where);
+    Names keys = {"weight", "eta", "l"};
+    if (spec.radial == "gaussian_shift") keys.push_back("shift");
+    reader.allow_only(keys, " for a factor with radial form " + spec.radial);
+    CorrelationFactor factor;
+    factor.weight = reader.text("weight");
+    factor.eta = reader.number("eta");
+    if (spec.radial == "gaussian_shift") factor.shift = reader.number("shift");
+    factor.l = reader.integer("l");
+    return factor;
+}
+
+void read_correlation(const Reader& reader, const DescriptorSpec& spec, SymmetryFunction& function) {
+    function.kind = SymmetryFunction::Kind::correlation;
+    reader.allow_only({"kind", "factors"}, " for a correlation function");
+    std::size_t index = 0;
+    for (const Json& json : reader.array("factors"))
+        function.factors.push_back(
+            read_factor(json, spec, reader.place("factors") + "[" + std::to_string(index++) + "]"));
+}
+
 SymmetryFunction read_function(const Json& row, const DescriptorSpec& spec, std::size_t index) {
     const Reader reader(row, "descriptor.functions[" + std::to_string(index) + "]");
     SymmetryFunction function;
     const std::string kind = reader.text("kind");
+    if (kind == "correlation") {
+        read_correlation(reader, spec, function);
+        return function;
+    }
     if (kind != "radial" && kind != "angular")
-        fail(reader.place("kind"), "'" + kind + "' is unknown; allowed are radial, angular");
+        fail(reader.place("kind"), "'" + kind + "' is unknown; allowed are radial, angular, correlation");
     if (kind == "angular") {
         function.kind = SymmetryFunction::Kind::angular;
         if (spec.angular.empty())
@@ -158,7 +184,23 @@ Json parse(const std::string& text) {
     }
 }
 
+Json correlation_to_json(const DescriptorSpec& spec, const SymmetryFunction& function) {
+    Json row;
+    row["kind"] = "correlation";
+    row["factors"] = Json::array();
+    for (const CorrelationFactor& factor : function.factors) {
+        Json json;
+        json["weight"] = factor.weight;
+        json["eta"] = factor.eta;
+        if (spec.radial == "gaussian_shift") json["shift"] = factor.shift;
+        json["l"] = factor.l;
+        row["factors"].push_back(json);
+    }
+    return row;
+}
+
 Json function_to_json(const DescriptorSpec& spec, const SymmetryFunction& function) {
+    if (function.kind == SymmetryFunction::Kind::correlation) return correlation_to_json(spec, function);
     const bool angular = function.kind == SymmetryFunction::Kind::angular;
     Json row;
     row["kind"] = angular ? "angular" : "radial";

@@ -7,8 +7,16 @@
 
 namespace lmlp {
 
+// One density of a correlation function: rho(n) = sum_j w(Z_j) f(R_ij) P_l(u_ij . n) on the unit sphere.
+struct CorrelationFactor {
+    std::string weight = "1";
+    double eta = 0.0;
+    double shift = 0.0;
+    int l = 0;
+};
+
 struct SymmetryFunction {
-    enum class Kind { radial, angular };
+    enum class Kind { radial, angular, correlation };
     enum class Combine { sum, difference, product };
 
     Kind kind = Kind::radial;
@@ -23,6 +31,8 @@ struct SymmetryFunction {
     int zeta = 1;
     double xi = 1.0;  // integer for `cos`
     int l = 0;        // only for `legendre`
+    // Only for `correlation`, which has no other parameter: the mean over the unit sphere of their product.
+    std::vector<CorrelationFactor> factors;
 };
 
 struct DescriptorSpec {
@@ -43,14 +53,19 @@ struct DescriptorSpec {
     void check() const;
 };
 
-// Weights of every function: per element (radial) or per unordered element pair (angular) in the order (0,0),
-// (0,1), (1,1), (0,2), ... Throws Error(unknown_element) where an element is not in the table.
+// Weights of every function: per element (radial), per unordered element pair (angular) in the order (0,0),
+// (0,1), (1,1), (0,2), ..., per factor and element (correlation). Throws Error(unknown_element) where an
+// element is not in the table.
 std::vector<std::vector<double>> element_weights(const DescriptorSpec& spec,
                                                  std::span<const int> atomic_numbers);
 
 // Limits of the integer parameters zeta and xi (of `cos`) and l.
 inline constexpr int max_power = 1024;
 inline constexpr int max_legendre = 64;
+// Limits of correlation functions: number of factors, l of a factor.
+inline constexpr int min_factors = 2;
+inline constexpr int max_factors = 4;
+inline constexpr int max_correlation_l = 8;
 
 // Names known to the core: what specs, bindings and tests enumerate.
 const std::vector<std::string>& radial_names();

@@ -2,6 +2,7 @@
 //   vectors -> (R, u) -> f(R) -> sums per element or element pair -> weighted sums -> scaling -> features.
 #pragma once
 
+#include "kernels/correlations.hpp"
 #include "kernels/moment_gradients.hpp"
 #include "kernels/moment_tangents.hpp"
 #include "kernels/path.hpp"
@@ -18,15 +19,21 @@ struct Geometry {
     Moments moments;
 };
 
+// Correlation functions have no other path.
+inline bool needs_moments(const PlanView& plan, const Geometry& geometry) {
+    return plan.correlation.n > 0 || any_by_moments(geometry.pairs);
+}
+
 inline Outcome make_geometry(const PlanView& plan, const Center& center, Arena& arena, AngularPath path,
                              Geometry& geometry) {
     const Outcome outcome = make_neighborhood(plan, center, arena, geometry.nb);
     if (outcome.fault != Fault::none) return outcome;
     evaluate_radials(plan, arena, geometry.nb);
-    if (plan.n_combos == 0) return outcome;
-    geometry.pairs = make_element_pairs(geometry.nb, arena);
-    choose_paths(plan, geometry.nb, path, geometry.pairs);
-    if (any_by_moments(geometry.pairs)) geometry.moments = make_moments(plan, geometry.nb, arena);
+    if (plan.n_combos > 0) {
+        geometry.pairs = make_element_pairs(geometry.nb, arena);
+        choose_paths(plan, geometry.nb, path, geometry.pairs);
+    }
+    if (needs_moments(plan, geometry)) geometry.moments = make_moments(plan, geometry.nb, arena);
     return outcome;
 }
 
@@ -47,6 +54,11 @@ inline void angular_sums(const PlanView& plan, const Geometry& geometry, Arena& 
             triple_sums<AngularLegendre>(plan, geometry.nb, geometry.pairs, arena, sums);
             break;
     }
+}
+
+// m: moments or their changes.
+inline CorrelationState make_state(const PlanView& plan, const Geometry& geometry, double* m, Arena& arena) {
+    return make_correlation_state(plan, geometry.nb, m, arena);
 }
 
 // Weighted sums of all slots -> slots [n_slots]
@@ -103,17 +115,32 @@ Outcome features(const PlanView& plan, const Center& center, Arena& arena, Angul
     }
     scale(plan.scaling_form, plan.n_slots, slots);
     features_of_slots(plan, slots, result);
+    if (plan.correlation.n > 0)
+        correlation_features(plan, make_state(plan, geometry, geometry.moments.m, arena), result);
     arena.release(mark);
     if (kept != nullptr) *kept = reinterpret_cast<KeptCenter*>(state);
     return outcome;
 }
 
-inline void angular_gradients(const PlanView& plan, Geometry& geometry, Arena& arena, int n_sides,
-                              const double* grads, const NeighborGradients* out) {
+// What goes through the moments: angular functions (grads) and correlation functions (features).
+inline void gradients_by_moments(const PlanView& plan, const Geometry& geometry, Arena& arena,
+                                 const Sides& features, const double* grads, const NeighborGradients* out) {
+    CorrelationState state{};
+    if (plan.correlation.n > 0) state = make_state(plan, geometry, geometry.moments.m, arena);
+    const auto add = [&](int s, const MomentGradients& side) {
+        if (plan.correlation.n == 0) return;
+        const double* grad = features.in + s * features.in_stride;
+        add_correlation_gradients(plan, geometry.nb, state, grad, arena, side.m);
+    };
+    moment_gradients(plan, geometry.nb, geometry.pairs, geometry.moments, arena, features.n, grads, out, add);
+}
+
+inline void angular_gradients(const PlanView& plan, const Geometry& geometry, Arena& arena,
+                              const Sides& features, const double* grads, const NeighborGradients* out) {
     const Neighborhood& nb = geometry.nb;
     const ElementPairs& pairs = geometry.pairs;
-    if (any_by_moments(pairs))
-        moment_gradients(plan, nb, pairs, geometry.moments, arena, n_sides, grads, out);
+    const int n_sides = features.n;
+    if (needs_moments(plan, geometry)) gradients_by_moments(plan, geometry, arena, features, grads, out);
     if (!any_by_triples(pairs)) return;
     switch (plan.angular_form) {
         case AngularForm::cos_int:
@@ -172,7 +199,7 @@ void gradients_of_sides(const PlanView& plan, const Center& center, Arena& arena
         spread_gradients(plan, nb, geometry.pairs, slots, side_of(plan, nb, geometry.pairs, sums, s));
         gradients[s] = make_gradients(plan, nb, arena);
     }
-    angular_gradients(plan, geometry, arena, sides.n, sums.angular, gradients);
+    angular_gradients(plan, geometry, arena, sides, sums.angular, gradients);
     for (int s = 0; s < sides.n; ++s) {
         double* result = sides.out + s * sides.out_stride;
         for (std::int64_t i = 0; i < 3 * center.n_pairs; ++i) result[i] = 0;
@@ -210,11 +237,25 @@ inline NeighborTangents make_tangents(const Neighborhood& nb, Arena& arena, cons
     return d;
 }
 
-inline void angular_tangents(const PlanView& plan, Geometry& geometry, Arena& arena, int n_sides,
-                             const NeighborTangents* d, double* d_sums) {
+// d_features: changes of the correlation functions are written there, d_sums: those of the angular sums.
+inline void tangents_by_moments(const PlanView& plan, const Geometry& geometry, Arena& arena,
+                                const Sides& d_features, const NeighborTangents* d, double* d_sums) {
+    CorrelationState state{};
+    if (plan.correlation.n > 0) state = make_state(plan, geometry, geometry.moments.m, arena);
+    const auto use = [&](int s, const MomentTangents& change) {
+        if (plan.correlation.n == 0) return;
+        correlation_tangents(plan, state, make_state(plan, geometry, change.m, arena),
+                             d_features.out + s * d_features.out_stride);
+    };
+    moment_tangents(plan, geometry.nb, geometry.pairs, geometry.moments, arena, d_features.n, d, d_sums, use);
+}
+
+inline void angular_tangents(const PlanView& plan, const Geometry& geometry, Arena& arena,
+                             const Sides& d_features, const NeighborTangents* d, double* d_sums) {
     const Neighborhood& nb = geometry.nb;
     const ElementPairs& pairs = geometry.pairs;
-    if (any_by_moments(pairs)) moment_tangents(plan, nb, pairs, geometry.moments, arena, n_sides, d, d_sums);
+    const int n_sides = d_features.n;
+    if (needs_moments(plan, geometry)) tangents_by_moments(plan, geometry, arena, d_features, d, d_sums);
     if (!any_by_triples(pairs)) return;
     switch (plan.angular_form) {
         case AngularForm::cos_int:
@@ -242,7 +283,7 @@ Outcome tangent(const PlanView& plan, const Center& center, Arena& arena, Angula
     const Sums sums = make_sums(plan, nb, geometry.pairs, arena, sides.n);
     auto* tangents = static_cast<NeighborTangents*>(arena.allocate(sides.n * sizeof(NeighborTangents)));
     for (int s = 0; s < sides.n; ++s) tangents[s] = make_tangents(nb, arena, sides.in + s * sides.in_stride);
-    angular_tangents(plan, geometry, arena, sides.n, tangents, sums.angular);
+    angular_tangents(plan, geometry, arena, sides, tangents, sums.angular);
     double* slots = allocate_doubles(arena, plan.n_slots);
     for (int s = 0; s < sides.n; ++s) {
         const Sums side = side_of(plan, nb, geometry.pairs, sums, s);

@@ -95,15 +95,17 @@ inline void add_moment_gradients(const PlanView& plan, const Neighborhood& nb, c
     }
 }
 
-// grads [n_sides][pairs.n, combo_stride] -> out [n_sides]
+// grads [n_sides][pairs.n, combo_stride] -> out [n_sides]; add(s, dE/dM) adds what else depends on moments
+template <class Add>
 inline void moment_gradients(const PlanView& plan, const Neighborhood& nb, const ElementPairs& pairs,
                              const Moments& moments, Arena& arena, int n_sides, const double* grads,
-                             const NeighborGradients* out) {
+                             const NeighborGradients* out, Add add) {
     const std::ptrdiff_t n_sums = static_cast<std::ptrdiff_t>(pairs.n) * plan.combo_stride;
     for (int s = 0; s < n_sides; ++s) {
         const Arena::Mark mark = arena.mark();
         const MomentGradients side =
             moment_gradients_of_sums(plan, nb, pairs, moments, arena, grads + s * n_sums);
+        add(s, side);
         add_moment_gradients(plan, nb, side, arena, out[s]);
         arena.release(mark);
     }

@@ -75,15 +75,18 @@ inline MomentTangents make_moment_tangents(const PlanView& plan, const Neighborh
     return out;
 }
 
-// d [n_sides] -> d_sums [n_sides][pairs.n, combo_stride]
+// d [n_sides] -> d_sums [n_sides][pairs.n, combo_stride]; use(s, changes of the moments) for what else
+// depends on them
+template <class Use>
 inline void moment_tangents(const PlanView& plan, const Neighborhood& nb, const ElementPairs& pairs,
                             const Moments& moments, Arena& arena, int n_sides, const NeighborTangents* d,
-                            double* d_sums) {
+                            double* d_sums, Use use) {
     double* power = arena.doubles(plan.stride);
     const ExpandedSums expanded = make_expanded_sums(plan, arena);
     for (int s = 0; s < n_sides; ++s) {
         const Arena::Mark mark = arena.mark();
         const MomentTangents change = make_moment_tangents(plan, nb, arena, d[s]);
+        use(s, change);
         for (int p = 0; p < pairs.n; ++p) {
             if (!pairs.by_moments[p]) continue;
             const int g = pairs.first[p], h = pairs.second[p];

@@ -75,13 +75,16 @@ inline void spread_gradients(const PlanView& plan, const Neighborhood& nb, const
 // dE/d(weighted sums) [n_slots] from dE/dG [n_features]; slopes: T' [n_slots], nullptr where T is linear
 inline void slots_of_features(const PlanView& plan, const double* grad, const double* slopes, double* out) {
     for (int i = 0; i < plan.n_slots; i += W) store(out + i, Vec{});
-    for (int n = 0; n < plan.n_features; ++n) out[plan.feature_slot[n]] += grad[n];
+    for (int n = 0; n < plan.n_features; ++n)
+        if (plan.feature_slot[n] >= 0) out[plan.feature_slot[n]] += grad[n];
     for (int i = 0; i < plan.n_slots && slopes != nullptr; i += W)
         store(out + i, load(slopes + i) * load(out + i));
 }
 
+// All features but correlation functions.
 inline void features_of_slots(const PlanView& plan, const double* slots, double* features) {
-    for (int n = 0; n < plan.n_features; ++n) features[n] = slots[plan.feature_slot[n]];
+    for (int n = 0; n < plan.n_features; ++n)
+        if (plan.feature_slot[n] >= 0) features[n] = slots[plan.feature_slot[n]];
 }
 
 }  // namespace

@@ -7,6 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from lmlp.descriptor.compute import element_weights, normalize_spec
+from lmlp.descriptor.correlation_preset import (
+    correlation_rows,
+    growing_centers,
+    independent_channels,
+    multiple_functions,
+    pair_functions,
+)
 from lmlp.elements import atomic_number, default_table, element_table
 from lmlp.errors import InvalidArgumentError
 
@@ -41,13 +48,18 @@ def make_preset(
     Args:
         name: one of :func:`preset_names`. ``eeacsf-153``: 153 functions gaussian_bump + cos + sqrt as in JCTC
             2023, 19, 3509. ``eeacsf-bump``: bump + bump + crss. ``eeacsf-resolved``: shifted Gaussians and
-            Legendre polynomials over products of element channels, linear.
+            Legendre polynomials over products of element channels, linear. ``eeacsf-correlation``: shifted
+            Gaussians and many-body correlation functions, linear.
         elements: chemical symbols of the model.
-        cutoff: Å; default 6.0, for ``eeacsf-resolved`` 4.5.
+        cutoff: Å; default 6.0, for ``eeacsf-resolved`` and ``eeacsf-correlation`` 4.5.
         options: all presets: ``table`` (element table, default by the elements) and ``keep_all`` (True keeps
             functions that are zero or copies for these elements, for models that will learn more elements).
             ``eeacsf-resolved``: ``angular_cutoff`` (4.0 Å), ``n_radial`` (16), ``n_angular`` (6), ``r_min``
             (0.8 Å), ``angular_r_min`` (0.9 Å), ``l_max`` (4), ``channels`` (``auto``, ``1ns`` or ``onehot``).
+            ``eeacsf-correlation``: the same but ``channels`` (``auto``: properties that are linearly
+            independent for the elements; ``all``: for models that will learn more elements), and ``growth``
+            (1: centers equally spaced in R^(1/growth)), ``span`` (1: power spectra between radial functions up
+            to so many apart), ``l_max_triples`` (3), ``l_max_quadruples`` (0: no functions of four factors).
 
     Returns:
         The ``descriptor`` block of a model file.
@@ -67,7 +79,7 @@ def make_preset(
         raise InvalidArgumentError(f"preset {name} has no option {unknown[0]!r}; allowed are {known}")
     keep_all = options.pop("keep_all", False)
     table = options.pop("table", None) or default_table(elements)
-    spec = normalize_spec(maker(_Channels(elements, table), cutoff, **options))
+    spec = normalize_spec(maker(_Channels(elements, table, keep_all=keep_all), cutoff, **options))
     return spec if keep_all else prune(spec, elements)[0]
 
 
@@ -87,12 +99,10 @@ def prune(spec: Mapping[str, Any], elements: Sequence[str]) -> tuple[dict[str, A
     for index, (row, weights) in enumerate(
         zip(normal["functions"], element_weights(normal, elements), strict=True)
     ):
-        largest = max(weights)
-        if largest == 0:
+        if _vanishes(row, weights, len(elements)):
             dropped.append(Dropped(index, row, f"its weight is 0 for all of {', '.join(elements)}"))
             continue
-        form = tuple(sorted((k, v) for k, v in row.items() if k not in ("weight", "weight2", "combine")))
-        key = (form, tuple(round(w / largest, 12) for w in weights))
+        key = _form(row, weights, len(elements))
         if key in seen:
             dropped.append(Dropped(index, row, f"for {', '.join(elements)} it copies function {seen[key]}"))
             continue
@@ -101,11 +111,33 @@ def prune(spec: Mapping[str, Any], elements: Sequence[str]) -> tuple[dict[str, A
     return {**normal, "functions": kept}, dropped
 
 
+def _factor_weights(row: _Row, weights: Sequence[float], n_elements: int) -> list[Sequence[float]]:
+    """Return the weights of a function, or of each factor of a correlation function."""
+    if row["kind"] != "correlation":
+        return [weights]
+    return [weights[k * n_elements : (k + 1) * n_elements] for k in range(len(row["factors"]))]
+
+
+def _vanishes(row: _Row, weights: Sequence[float], n_elements: int) -> bool:
+    return any(max(w) == 0 for w in _factor_weights(row, weights, n_elements))
+
+
+def _form(row: _Row, weights: Sequence[float], n_elements: int) -> tuple[Any, ...]:
+    """Return what copies of a function have in common; the order of factors does not matter."""
+    parts = row["factors"] if row["kind"] == "correlation" else [row]
+    forms = []
+    for part, w in zip(parts, _factor_weights(row, weights, n_elements), strict=True):
+        form = tuple(sorted((k, v) for k, v in part.items() if k not in ("weight", "weight2", "combine")))
+        forms.append((form, tuple(round(x / max(w), 12) for x in w)))
+    return (row["kind"], *sorted(forms))
+
+
 class _Channels:
     """Element properties that tell the given elements apart."""
 
-    def __init__(self, elements: Sequence[str], table: str) -> None:
+    def __init__(self, elements: Sequence[str], table: str, *, keep_all: bool = False) -> None:
         self.elements = list(elements)
+        self.keep_all = keep_all
         self.table = table
         values = element_table(table)["values"]
         properties = element_table(table)["properties"]
@@ -234,6 +266,51 @@ def _eeacsf_resolved(
     return {**header, "type": type_, "angular_cutoff": angular_cutoff, "functions": rows}
 
 
+def _eeacsf_correlation(
+    available: _Channels,
+    cutoff: float | None,
+    *,
+    angular_cutoff: float = 4.0,
+    n_radial: int = 16,
+    n_angular: int = 6,
+    r_min: float = 0.8,
+    angular_r_min: float = 0.9,
+    growth: float = 1.0,
+    l_max: int = 4,
+    span: int = 1,
+    l_max_triples: int = 3,
+    l_max_quadruples: int = 0,
+    channels: str = "auto",
+) -> dict[str, Any]:
+    cutoff = cutoff or 4.5
+    angular_cutoff = min(angular_cutoff, cutoff)
+    names = _correlation_channels(available, channels)
+    shifts, etas = growing_centers(r_min, cutoff - 0.3, n_radial, growth)
+    rows: list[_Row] = [
+        {"kind": "radial", "weight": weight, "eta": eta, "shift": shift}
+        for weight in names
+        for eta, shift in zip(etas, shifts, strict=True)
+    ]
+    shifts, etas = growing_centers(angular_r_min, angular_cutoff - 0.4, n_angular, growth)
+    rows += correlation_rows(pair_functions(names, n_angular, l_max, span), shifts, etas)
+    for n_factors, l_most in ((3, l_max_triples), (4, l_max_quadruples)):
+        rows += correlation_rows(multiple_functions(names, n_angular, l_most, n_factors), shifts, etas)
+    header = _header(available, cutoff, ("gaussian_shift", "legendre", "linear"))
+    del header["angular"]
+    return {**header, "angular_cutoff": angular_cutoff, "functions": rows}
+
+
+def _correlation_channels(available: _Channels, option: str) -> list[str]:
+    if option not in ("auto", "all"):
+        raise InvalidArgumentError(f"channels is {option!r}; allowed are auto, all")
+    names = available.independent()
+    if option == "all" or available.keep_all:
+        return names
+    rows: list[_Row] = [{"kind": "radial", "weight": name, "eta": 0.0} for name in names]
+    probe = {**_header(available, 1.0, ("gaussian_bump", "cos", "linear")), "functions": rows}
+    return independent_channels(names, element_weights(probe, available.elements))
+
+
 def _resolved_weights(available: _Channels, option: str) -> tuple[list[str], list[dict[str, str]], str]:
     """Return radial weights, angular weights and the descriptor type."""
     if option not in ("auto", "1ns", "onehot"):
@@ -251,8 +328,10 @@ def _resolved_weights(available: _Channels, option: str) -> tuple[list[str], lis
 
 
 _RESOLVED_OPTIONS = ("angular_cutoff", "n_radial", "n_angular", "r_min", "angular_r_min", "l_max", "channels")
+_CORRELATION_OPTIONS = (*_RESOLVED_OPTIONS, "growth", "span", "l_max_triples", "l_max_quadruples")
 _PRESETS: dict[str, tuple[Callable[..., dict[str, Any]], tuple[str, ...]]] = {
     "eeacsf-153": (_eeacsf_153, ()),
     "eeacsf-bump": (_eeacsf_bump, ()),
     "eeacsf-resolved": (_eeacsf_resolved, _RESOLVED_OPTIONS),
+    "eeacsf-correlation": (_eeacsf_correlation, _CORRELATION_OPTIONS),
 }

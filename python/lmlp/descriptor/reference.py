@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from lmlp.descriptor.reference_correlation import CorrelationSums
 from lmlp.descriptor.reference_weights import angular_weight, radial_weight
 from lmlp.errors import InvalidArgumentError
 
@@ -186,11 +187,14 @@ class ReferenceDescriptor(nn.Module):
         self.n_features = len(spec["functions"])
         radial = [i for i, row in enumerate(spec["functions"]) if row["kind"] == "radial"]
         angular = [i for i, row in enumerate(spec["functions"]) if row["kind"] == "angular"]
+        correlation = [i for i, row in enumerate(spec["functions"]) if row["kind"] == "correlation"]
         order = torch.empty(self.n_features, dtype=torch.int64)
-        order[torch.tensor(radial + angular, dtype=torch.int64)] = torch.arange(self.n_features)
-        self.register_buffer("order", order)  # column of each function in [radial | angular]
+        order[torch.tensor(radial + angular + correlation, dtype=torch.int64)] = torch.arange(self.n_features)
+        self.register_buffer("order", order)  # column of each function in [radial | angular | correlation]
         self._set_radial(spec, [spec["functions"][i] for i in radial], elements)
         self._set_angular(spec, [spec["functions"][i] for i in angular], elements)
+        rows = [spec["functions"][i] for i in correlation]
+        self.correlation = CorrelationSums(spec, rows, elements)
 
     def _set_radial(self, spec: dict[str, Any], rows: list[dict[str, Any]], elements: list[str]) -> None:
         """Keep each distinct f once (``radial_eta``, ``radial_shift``) and w of every function."""
@@ -254,10 +258,23 @@ class ReferenceDescriptor(nn.Module):
         distance = torch.sqrt(square[within])
         radial = self.radial_sums(n_centers, center, neighbor_species, distance)
         within = distance < self.angular_cutoff
-        angular = self.angular_sums(
-            n_centers, center[within], neighbor_species[within], vectors[within], distance[within]
+        center, neighbor_species = center[within], neighbor_species[within]
+        vectors, distance = vectors[within], distance[within]
+        angular = self.angular_sums(n_centers, center, neighbor_species, vectors, distance)
+        correlation = self.correlation_sums(n_centers, center, neighbor_species, vectors, distance)
+        total = torch.cat([radial, angular, correlation], 1)[:, self.order]
+        return scaling_function(self.scaling, total)
+
+    def correlation_sums(
+        self, n_centers: int, center: Tensor, species: Tensor, vectors: Tensor, distance: Tensor
+    ) -> Tensor:
+        """Evaluate the correlation functions: ``[n_centers, number of correlation functions]``."""
+        if self.correlation.n_functions == 0:
+            return vectors.new_zeros((n_centers, 0))
+        f = radial_function(
+            self.radial, distance, self.angular_cutoff, self.correlation.eta, self.correlation.shift
         )
-        return scaling_function(self.scaling, torch.cat([radial, angular], 1)[:, self.order])
+        return self.correlation(n_centers, center, species, vectors / distance.unsqueeze(1), f)
 
     def radial_sums(self, n_centers: int, center: Tensor, species: Tensor, distance: Tensor) -> Tensor:
         """Sum w(Z_j) f(R_ij) over neighbors: ``[n_centers, number of radial functions]``."""

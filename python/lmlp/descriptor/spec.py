@@ -10,11 +10,29 @@ from pydantic import BaseModel, ConfigDict, Field
 from lmlp.descriptor.compute import normalize_spec
 
 
+class CorrelationFactor(BaseModel):
+    """One density ρ(n) = Σ_j w(Z_j) f(R_ij) P_l(u_ij·n) of a correlation function.
+
+    Attributes:
+        weight: element property of the table, or a chemical symbol in element mode.
+        eta: Å⁻², dimensionless for the radial form ``bump``.
+        shift: center in Å, only for ``gaussian_shift``.
+        l: degree.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    weight: str
+    eta: float
+    shift: float | None = None
+    l: int  # noqa: E741
+
+
 class SymmetryFunction(BaseModel):
     """One row of a spec; which parameters it needs depends on the forms of the spec.
 
     Attributes:
-        kind: ``radial`` or ``angular``.
+        kind: ``radial``, ``angular`` or ``correlation``.
         weight: element property of the table, or a chemical symbol in element mode.
         eta: Å⁻², dimensionless for the radial form ``bump``.
         shift: center in Å, only for ``gaussian_shift``.
@@ -24,13 +42,14 @@ class SymmetryFunction(BaseModel):
         zeta: ζ of the angular form.
         xi: ξ of the angular form.
         l: degree of ``legendre``.
+        factors: densities of a correlation function, which has nothing else.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
-    kind: Literal["radial", "angular"]
-    weight: str
-    eta: float
+    kind: Literal["radial", "angular", "correlation"]
+    weight: str | None = None
+    eta: float | None = None
     shift: float | None = None
     combine: Literal["sum", "difference", "product"] | None = None
     weight2: str | None = None
@@ -38,6 +57,7 @@ class SymmetryFunction(BaseModel):
     zeta: int | None = None
     xi: float | None = None
     l: int | None = None  # noqa: E741
+    factors: tuple[CorrelationFactor, ...] | None = None
 
 
 class DescriptorSpec(BaseModel):
@@ -82,4 +102,7 @@ class DescriptorSpec(BaseModel):
         if not self.allow_nonsmooth:
             result.pop("allow_nonsmooth")
         result["functions"] = list(result["functions"])
+        for row in result["functions"]:
+            if "factors" in row:
+                row["factors"] = list(row["factors"])
         return result

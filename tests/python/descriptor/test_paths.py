@@ -153,10 +153,14 @@ np.savez(sys.argv[1], isa=_core.instruction_set(), f=f, g=g, t=t)
 
 
 def run_with(isa, path):
+    return run_script(SCRIPT, isa, path)
+
+
+def run_script(script, isa, path):
     root = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", "..", ".."))
     environment = {**os.environ, "LMLP_ISA": isa, "PYTHONPATH": root}
     return subprocess.run(
-        [sys.executable, "-c", SCRIPT, path], env=environment, capture_output=True, text=True, check=False
+        [sys.executable, "-c", script, path], env=environment, capture_output=True, text=True, check=False
     )
 
 

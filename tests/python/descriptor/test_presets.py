@@ -18,7 +18,7 @@ def count(name, elements, **options):
 
 
 def test_counts():
-    assert preset_names() == ("eeacsf-153", "eeacsf-bump", "eeacsf-resolved")
+    assert preset_names() == ("eeacsf-153", "eeacsf-bump", "eeacsf-resolved", "eeacsf-correlation")
     assert count("eeacsf-153", ORGANIC) == 153
     assert count("eeacsf-153", ["H", "O"]) == 153
     assert count("eeacsf-bump", ORGANIC) == 139
