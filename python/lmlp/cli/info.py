@@ -52,6 +52,7 @@ def describe(path: Path, data: ModelData) -> dict[str, Any]:
             **{key: value for key, value in descriptor.items() if key != "functions"},
             "n_radial": functions["radial"],
             "n_angular": functions["angular"],
+            "n_correlation": functions["correlation"],
         },
         "hidden_layers": list(data.hidden_layers),
         "activation": data.activation,
@@ -87,7 +88,7 @@ def _print(facts: dict[str, Any]) -> None:
         ("file", f"{facts['path']}  ({facts['size_bytes'] / 1e6:.2f} MB, intact)"),
         ("elements", ", ".join(facts["elements"])),
         ("descriptor", f"{descriptor['type']}, cutoff {facts['cutoff']:g} Å ({forms})"),
-        ("functions", f"{descriptor['n_radial']} radial, {descriptor['n_angular']} angular"),
+        ("functions", _functions(descriptor)),
         ("networks", f"{layers}, {facts['activation']}; {facts['n_members']} members, one each per element"),
         ("parameters", f"{facts['n_parameters']:,}"),
         ("E_atom (eV)", ", ".join(f"{s} {e:.6g}" for s, e in facts["atomic_energies"].items())),
@@ -116,6 +117,11 @@ def _baseline(block: dict[str, Any] | None) -> str:
         return "none"
     radii = ", ".join(f"{name} {low:.3g}–{high:.3g}" for name, (low, high) in block["pairs"].items())
     return f"{block['type']}, switched off over (Å): {radii}"
+
+
+def _functions(descriptor: dict[str, Any]) -> str:
+    text = f"{descriptor['n_radial']} radial, {descriptor['n_angular']} angular"
+    return text + (f", {descriptor['n_correlation']} correlation" if descriptor["n_correlation"] else "")
 
 
 def _sigma(facts: dict[str, Any]) -> str:

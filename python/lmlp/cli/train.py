@@ -55,7 +55,7 @@ def command(
     preset: Annotated[
         str | None,
         typer.Option(
-            help="Symmetry functions: eeacsf-resolved (default), eeacsf-153 or eeacsf-bump.",
+            help="Symmetry functions: eeacsf-resolved (default), eeacsf-correlation, eeacsf-153 or -bump.",
             rich_help_panel=_MODEL,
         ),
     ] = None,

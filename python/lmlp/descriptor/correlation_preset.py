@@ -1,4 +1,4 @@
-"""Functions of the preset ``eeacsf-correlation``: many-body functions from the moments of element channels."""
+"""Functions of the preset ``eeacsf-correlation``: many-body functions of element channels."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def couplings(n_factors: int, l_max: int) -> list[tuple[int, ...]]:
 
 
 def pair_functions(channels: Sequence[str], n: int, l_max: int, span: int) -> Iterator[list[Any]]:
-    """Yield the factors (channel, radial function, l) of power spectra between radial functions ≤ span apart."""
+    """Yield factors (channel, radial function, l) of power spectra of radial functions ≤ span apart."""
     for a, b in combinations_with_replacement(channels, 2):
         for r, s in product(range(n), range(n)):
             if abs(r - s) > span or (a == b and r > s):
@@ -60,7 +60,9 @@ def multiple_functions(channels: Sequence[str], n: int, l_max: int, n_factors: i
                 yield [(other if i == k else channels[0], r, degree) for i, degree in enumerate(ls)]
 
 
-def correlation_rows(functions: Iterator[list[Any]], shifts: Sequence[float], etas: Sequence[float]) -> list[_Row]:
+def correlation_rows(
+    functions: Iterator[list[Any]], shifts: Sequence[float], etas: Sequence[float]
+) -> list[_Row]:
     """Return the rows of a spec."""
     return [
         {

@@ -58,8 +58,8 @@ def make_preset(
             (0.8 Å), ``angular_r_min`` (0.9 Å), ``l_max`` (4), ``channels`` (``auto``, ``1ns`` or ``onehot``).
             ``eeacsf-correlation``: the same but ``channels`` (``auto``: properties that are linearly
             independent for the elements; ``all``: for models that will learn more elements), and ``growth``
-            (1: centers equally spaced in R^(1/growth)), ``span`` (1: power spectra between radial functions up
-            to so many apart), ``l_max_triples`` (3), ``l_max_quadruples`` (0: no functions of four factors).
+            (1: centers equally spaced in R^(1/growth)), ``span`` (1: power spectra between radial functions
+            up to so many apart), ``l_max_triples`` (3), ``l_max_quadruples`` (0: none of four factors).
 
     Returns:
         The ``descriptor`` block of a model file.

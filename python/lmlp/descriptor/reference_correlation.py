@@ -71,6 +71,9 @@ class CorrelationSums(nn.Module):
         self.register_buffer("density_weight", _float(weights).view(len(elements), len(densities)))
         self.register_buffer("field_density", _int([densities.index(f[:3]) for f in fields]))
         self.register_buffer("field_l", _int([f[3] for f in fields]))
+        # of the largest intermediate arrays
+        self.numbers_per_pair = len(weight) * len(densities)
+        self.numbers_per_center = len(weight) * max(len(rows), (self.l_max + 1) * len(densities))
         # functions of fewer factors than others are filled up with a field that is 1
         most = max((len(row) for row in factors), default=2)
         table = [[fields.index(f) for f in row] + [len(fields)] * (most - len(row)) for row in factors]

@@ -124,8 +124,9 @@ class PotentialModule(nn.Module):
         """Cut the centers into consecutive blocks of bounded size: the end of each block."""
         count = torch.bincount(center, minlength=n)
         products = max(1, self.descriptor.product_radial.size(0))
-        per_pair = self.descriptor.radial_eta.size(0) + 3
-        per_center = self.n_members * self.scale.size(2)
+        correlation = self.descriptor.correlation
+        per_pair = self.descriptor.radial_eta.size(0) + 3 + correlation.numbers_per_pair
+        per_center = self.n_members * self.scale.size(2) + correlation.numbers_per_center
         cost = count * (count - 1) // 2 * products + count * per_pair + per_center
         block = (torch.cumsum(cost, 0) - cost) // self.block_size
         _, _, size = torch.unique_consecutive(block, return_inverse=True, return_counts=True)

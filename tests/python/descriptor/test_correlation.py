@@ -133,7 +133,9 @@ def test_mean_over_directions():
     narrow=st.sampled_from([5.0, 3.7]),
     n_species=st.integers(1, 4),
 )
-@pytest.mark.parametrize("angular", [None, ("legendre", {"l": 5}), ("cos", {"lambda": 1, "zeta": 1, "xi": 3})])
+@pytest.mark.parametrize(
+    "angular", [None, ("legendre", {"l": 5}), ("cos", {"lambda": 1, "zeta": 1, "xi": 3})]
+)
 def test_core_is_reference(angular, seed, counts, narrow, n_species):
     spec = make_spec(angular=angular, angular_cutoff=narrow)
     environments, species = inputs.random_environments(seed, counts, n_species)
@@ -280,7 +282,10 @@ def with_factors(factors, **changes):
         (with_factors([factor(9), factor(9)]), r"factors\[0\].l: given 9, allowed is an integer from 0 to 8"),
         (with_factors([factor(1), factor(1, "x")]), r"factors\[1\].weight: .*'x'"),
         (with_factors([factor(1), factor(1, shift=-1)]), r"factors\[1\].shift: given -1"),
-        (with_factors([factor(1), {"weight": "1", "eta": 1.0, "shift": 1.0}]), r"factors\[1\].*'l' is missing"),
+        (
+            with_factors([factor(1), {"weight": "1", "eta": 1.0, "shift": 1.0}]),
+            r"factors\[1\].*'l' is missing",
+        ),
         (with_factors([factor(1), {**factor(1), "zeta": 1}]), r"factors\[1\]: unknown key 'zeta'"),
         (with_factors([factor(1)] * 2, scaling="crss"), r"functions\[1\]: .*scaling linear, given crss"),
         (with_factors([factor(1)] * 2, angular="bump"), "which the angular form bump does not have"),
@@ -351,7 +356,7 @@ def test_preset():
     np.testing.assert_allclose(np.diff(np.sqrt(shifts)), (np.sqrt(4.7) - np.sqrt(1.9)) / 15, rtol=1e-7)
     with pytest.raises(InvalidArgumentError, match="channels is 'x'; allowed are auto, all"):
         make_preset("eeacsf-correlation", ["Si"], channels="x")
-    with pytest.raises(InvalidArgumentError, match="growth of 1 or more, given 16 from 0.8"):
+    with pytest.raises(InvalidArgumentError, match=r"growth of 1 or more, given 16 from 0\.8"):
         make_preset("eeacsf-correlation", ["Si"], growth=0.5)
 
 
