@@ -270,3 +270,30 @@ def test_a_file_that_another_run_writes(case: Case) -> None:
     lines = "fix s all lmlp/select 1 c.extxyz\nfix t all lmlp/select 1 c.extxyz\n"
     result = case.run(case.header() + pair_lines(case.models.many) + lines, check=False)
     assert "c.extxyz is being written by another run or another fix" in " ".join(result.output.split())
+
+
+@pytest.mark.parametrize(("units", "length"), [("metal", 1.0), ("real", 1.0), ("electron", 1 / BOHR)])
+def test_frames_of_a_rerun_are_those_of_the_run(case: Case, modest: Path, units: str, length: float) -> None:
+    """A trajectory is searched afterwards: same steps, positions and uncertainties as while it was made."""
+    head = case.header(units, length) + pair_lines(modest) + "neigh_modify every 1 delay 0 check yes\n"
+    timestep = {"metal": 1e-3, "real": 1.0, "electron": 1.0}[units]
+    case.run(
+        head
+        + "velocity all create 300 7\nfix 1 all nve\nfix s all lmlp/select 2 run.extxyz save 1 gap 2\n"
+        + f"timestep {timestep}\ndump d all custom 2 traj.dump id type x y z\n"
+        + "dump_modify d sort id format float %.17g\nrun 6\n",
+        ranks=2,
+    )
+    case.run(
+        head + "fix s all lmlp/select 2 rerun.extxyz save 1 gap 2\nrerun traj.dump dump x y z\n", ranks=1
+    )
+    assert steps(case, "run.extxyz") == steps(case, "rerun.extxyz") == [0, 2, 4, 6]
+    for a, b in zip(read(case, "run.extxyz"), read(case, "rerun.extxyz"), strict=True):
+        shift = np.linalg.solve(case.crystal.cell.T, (a.positions - b.positions).T)
+        np.testing.assert_allclose(shift, np.round(shift), rtol=0, atol=1e-13)
+        np.testing.assert_allclose(b.cell.array, case.crystal.cell, rtol=0, atol=1e-13)
+        for name in ("lmlp_energy_grade", "lmlp_force_grade", "lmlp_energy_uncertainty"):
+            assert b.info[name] == pytest.approx(a.info[name], rel=1e-7), name
+        np.testing.assert_allclose(
+            b.arrays["lmlp_forces_uncertainty"], a.arrays["lmlp_forces_uncertainty"], rtol=0, atol=1e-9
+        )
