@@ -1,5 +1,6 @@
 #include <pybind11/stl/filesystem.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <memory>
 #include <optional>
@@ -30,6 +31,14 @@ py::dict as_dict(const PotentialInfo& info) {
     return out;
 }
 
+Precision precision_of(const std::string& name) {
+    const auto& names = precision_names();
+    const auto found = std::find(names.begin(), names.end(), name);
+    if (found != names.end()) return static_cast<Precision>(found - names.begin());
+    throw Error(ErrorCode::invalid_argument,
+                "precision '" + name + "' is unknown; allowed are double and mixed");
+}
+
 // Which results beyond energies and pair gradients are wanted, as keyword arguments.
 struct Wanted {
     bool pair_gradients, member_energies, member_gradients, extrapolation;
@@ -37,7 +46,7 @@ struct Wanted {
 
 py::dict evaluate(const Potential& potential, const Array<std::int64_t>& offsets,
                   const Array<std::int32_t>& center_species, const Array<std::int32_t>& neighbor_species,
-                  const Array<double>& vectors, const Wanted& wanted, int n_threads) {
+                  const Array<double>& vectors, const Wanted& wanted, const EvaluationOptions& options) {
     expect_shape(center_species, "center_species", {-1});
     const py::ssize_t n = center_species.shape(0), m = potential.info().n_members;
     expect_shape(offsets, "offsets", {n + 1});
@@ -66,7 +75,7 @@ py::dict evaluate(const Potential& potential, const Array<std::int64_t>& offsets
     const Environments environments{n, offsets.data(), neighbor_species.data(), vectors.data()};
     {
         const py::gil_scoped_release release;
-        potential.evaluate(environments, center_species.data(), results, n_threads);
+        potential.evaluate(environments, center_species.data(), results, options);
     }
     return out;
 }
@@ -74,6 +83,7 @@ py::dict evaluate(const Potential& potential, const Array<std::int64_t>& offsets
 }  // namespace
 
 void bind_potential(py::module_& module) {
+    module.def("precision_names", &precision_names);
     py::class_<Potential>(module, "Potential", "A model file ready for evaluation; immutable, thread-safe.")
         .def(py::init([](const std::filesystem::path& path) {
                  const py::gil_scoped_release release;
@@ -87,17 +97,18 @@ void bind_potential(py::module_& module) {
             [](const Potential& self, const Array<std::int64_t>& offsets,
                const Array<std::int32_t>& center_species, const Array<std::int32_t>& neighbor_species,
                const Array<double>& vectors, bool pair_gradients, bool member_energies, bool member_gradients,
-               bool extrapolation, int n_threads) {
+               bool extrapolation, const std::string& precision, int n_threads) {
                 return evaluate(self, offsets, center_species, neighbor_species, vectors,
                                 {pair_gradients, member_energies, member_gradients, extrapolation},
-                                n_threads);
+                                {n_threads, precision_of(precision)});
             },
             py::arg("offsets"), py::arg("center_species"), py::arg("neighbor_species"), py::arg("vectors"),
             py::kw_only(), py::arg("pair_gradients") = true, py::arg("member_energies") = false,
-            py::arg("member_gradients") = false, py::arg("extrapolation") = false, py::arg("n_threads") = 0,
+            py::arg("member_gradients") = false, py::arg("extrapolation") = false,
+            py::arg("precision") = "double", py::arg("n_threads") = 0,
             "Energies [n] (eV), pair_gradients [p, 3] = dE/dr_ij (eV/Angstrom) of the ensemble mean; on "
-            "request "
-            "member_energies [m, n], member_pair_gradients [m, p, 3], extrapolating [n].");
+            "request member_energies [m, n], member_pair_gradients [m, p, 3], extrapolating [n]. Networks in "
+            "double, or with precision='mixed' in single.");
 }
 
 }  // namespace lmlp

@@ -1,4 +1,5 @@
 // lmlp.h: checks, calls, and turns every exception into a status and a message.
+#include <cstddef>
 #include <cstring>
 #include <limits>
 #include <new>
@@ -185,16 +186,22 @@ lmlp_status lmlp_evaluate(const lmlp_potential* potential, const lmlp_environmen
         const auto given = read_struct(environments, sizeof(lmlp_environments), "environments");
         const auto wanted = read_struct(results, sizeof(lmlp_results), "results");
         lmlp_options chosen = {};
-        if (options != nullptr) chosen = read_struct(options, sizeof(lmlp_options), "options");
+        if (options != nullptr)
+            chosen = read_struct(options, offsetof(lmlp_options, not_used) + sizeof(int), "options");
         if (chosen.n_threads < 0)
             throw Error(ErrorCode::invalid_argument, "options->n_threads is " +
                                                          std::to_string(chosen.n_threads) +
                                                          ", allowed is 0 or a positive number");
+        if (chosen.precision != LMLP_PRECISION_DOUBLE && chosen.precision != LMLP_PRECISION_MIXED)
+            throw Error(ErrorCode::invalid_argument, "options->precision is " +
+                                                         std::to_string(chosen.precision) +
+                                                         ", allowed are 0 (double) and 1 (mixed)");
         const lmlp::Environments centers{given.n_centers, given.offsets, given.neighbor_species,
                                          given.vectors};
         const lmlp::PotentialResults out{wanted.energies, wanted.pair_gradients, wanted.member_energies,
                                          wanted.member_pair_gradients, wanted.extrapolating};
-        potential->potential.evaluate(centers, given.center_species, out, chosen.n_threads);
+        potential->potential.evaluate(centers, given.center_species, out,
+                                      {chosen.n_threads, static_cast<lmlp::Precision>(chosen.precision)});
     });
 }
 

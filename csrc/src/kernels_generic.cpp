@@ -7,8 +7,12 @@
 namespace lmlp {
 
 extern const Kernels kernels_generic;
-const Kernels kernels_generic = {
-    "generic",           LMLP_WIDTH, LMLP_KERNEL::features, LMLP_KERNEL::backward, LMLP_KERNEL::tangent,
-    LMLP_KERNEL::network};
+const Kernels kernels_generic = {"generic",
+                                 LMLP_WIDTH,
+                                 LMLP_KERNEL::features,
+                                 LMLP_KERNEL::backward,
+                                 LMLP_KERNEL::tangent,
+                                 LMLP_KERNEL::network,
+                                 LMLP_KERNEL::network_single};
 
 }  // namespace lmlp

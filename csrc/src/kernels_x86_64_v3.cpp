@@ -7,7 +7,8 @@
 namespace lmlp {
 
 extern const Kernels kernels_x86_64_v3;
-const Kernels kernels_x86_64_v3 = {"x86-64-v3",           LMLP_WIDTH,           LMLP_KERNEL::features,
-                                   LMLP_KERNEL::backward, LMLP_KERNEL::tangent, LMLP_KERNEL::network};
+const Kernels kernels_x86_64_v3 = {
+    "x86-64-v3",          LMLP_WIDTH,           LMLP_KERNEL::features,      LMLP_KERNEL::backward,
+    LMLP_KERNEL::tangent, LMLP_KERNEL::network, LMLP_KERNEL::network_single};
 
 }  // namespace lmlp

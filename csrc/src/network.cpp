@@ -2,15 +2,16 @@
 #include "lmlp/network.hpp"
 
 #include <algorithm>
-#include <array>
+#include <cmath>
 #include <deque>
+#include <mutex>
 
 #include "dispatch.hpp"
 #include "kernels/network_api.hpp"
-#include "lmlp/buffer.hpp"
-#include "parallel.hpp"
 
 namespace lmlp {
+
+static_assert(Ensemble::most_atoms == tile_atoms);
 
 namespace {
 
@@ -24,18 +25,15 @@ struct Layer {
     std::vector<double> weight, bias;
 };
 
-// For each group of panel_rows rows, for each column, its rows; missing rows are zero.
-std::vector<double> pack(const Layer& layer, bool transposed) {
-    const int rows = transposed ? layer.n_in : layer.n_out;
-    const int columns = transposed ? layer.n_out : layer.n_in;
-    std::vector<double> packed;
-    packed.reserve(static_cast<std::size_t>(padded_rows(rows)) * columns);
-    for (int group = 0; group < rows; group += panel_rows)
-        for (int c = 0; c < columns; ++c)
-            for (int r = group; r < group + panel_rows; ++r) {
-                const int at = transposed ? c * layer.n_in + r : r * layer.n_in + c;
-                packed.push_back(r < rows ? layer.weight[at] : 0.0);
-            }
+// For each group of panel_rows rows, for each column, its rows; missing rows and columns are zero.
+template <class Real>
+std::vector<Real> pack(const Layer& layer) {
+    const int columns = padded_rows(layer.n_in);
+    std::vector<Real> packed(static_cast<std::size_t>(padded_rows(layer.n_out)) * columns);
+    for (int r = 0; r < layer.n_out; ++r)
+        for (int c = 0; c < layer.n_in; ++c)
+            packed[static_cast<std::size_t>(r / panel_rows * columns + c) * panel_rows + r % panel_rows] =
+                static_cast<Real>(layer.weight[static_cast<std::size_t>(r) * layer.n_in + c]);
     return packed;
 }
 
@@ -52,17 +50,102 @@ Layer read_layer(const NetworkParameters& p, int l, std::size_t network) {
     return layer;
 }
 
-// W scale (G - shift) + c = W' (G - center) + c' with W' = W scale and c' = c - W' (shift - center). A center
-// near the shift keeps large features of small spread from canceling.
-void fold_scaling(const NetworkParameters& p, std::size_t network, const double* center, Layer& layer) {
+// What is done to the features before the first layer, the same for all members of an element.
+struct Inputs {
+    std::vector<double> center, scale;
+};
+
+// The shift of member 0, and the power of two below its scale: no digit of a weight is lost by dividing by
+// it, and inputs are of a size that single precision holds.
+Inputs make_inputs(const NetworkParameters& p, int element) {
+    Inputs inputs;
+    for (int k = 0; k < p.n_features; ++k) {
+        const std::size_t at = static_cast<std::size_t>(element) * p.n_features + k;
+        const double scale = std::fabs(p.scale[at]);
+        inputs.center.push_back(p.shift[at]);
+        inputs.scale.push_back(scale > 1e-100 && scale < 1e100 ? std::exp2(std::ilogb(scale)) : 1.0);
+    }
+    return inputs;
+}
+
+// W scale (G - shift) + c = W' input_scale (G - center) + c' with W' = W scale / input_scale and
+// c' = c - W scale (shift - center). A center near the shift keeps large features of small spread from
+// canceling.
+void fold_scaling(const NetworkParameters& p, std::size_t network, const Inputs& inputs, Layer& layer) {
     const double* scale = p.scale.data() + network * p.n_features;
     const double* shift = p.shift.data() + network * p.n_features;
     for (int r = 0; r < layer.n_out; ++r)
         for (int k = 0; k < p.n_features; ++k) {
-            double& w = layer.weight[r * layer.n_in + k];
+            double& w = layer.weight[static_cast<std::size_t>(r) * layer.n_in + k];
             w *= scale[k];
-            layer.bias[r] -= w * (shift[k] - center[k]);
+            layer.bias[r] -= w * (shift[k] - inputs.center[k]);
+            w /= inputs.scale[k];
         }
+}
+
+// One network, folded.
+struct FoldedMember {
+    std::vector<Layer> hidden;
+    Layer output;
+};
+
+FoldedMember fold_member(const NetworkParameters& p, std::size_t network, const Inputs& inputs) {
+    const int n_hidden = static_cast<int>(p.hidden_layers.size());
+    FoldedMember member;
+    for (int l = 0; l < n_hidden; ++l) member.hidden.push_back(read_layer(p, l, network));
+    member.output = read_layer(p, n_hidden, network);
+    fold_scaling(p, network, inputs, n_hidden > 0 ? member.hidden[0] : member.output);
+    return member;
+}
+
+// The networks in one precision; a deque never moves what the views point to.
+template <class Real>
+struct PackedNetworks {
+    std::vector<ElementNetwork<Real>> elements;
+    std::deque<std::vector<Real>> numbers;
+    std::deque<std::vector<double>> outputs;
+    std::deque<std::vector<DenseLayer<Real>>> layers;
+    std::deque<std::vector<MemberNetwork<Real>>> members;
+
+    const Real* keep(std::vector<Real> values) { return numbers.emplace_back(std::move(values)).data(); }
+
+    MemberNetwork<Real> pack_member(const FoldedMember& member) {
+        auto& dense = layers.emplace_back();
+        for (const Layer& layer : member.hidden) {
+            std::vector<Real> bias(layer.bias.begin(), layer.bias.end());
+            bias.resize(padded_rows(layer.n_out), Real(0));
+            dense.push_back({layer.n_in, layer.n_out,
+                             static_cast<std::ptrdiff_t>(panel_rows) * padded_rows(layer.n_in),
+                             keep(pack<Real>(layer)), keep(std::move(bias))});
+        }
+        return {dense.data(), outputs.emplace_back(member.output.weight).data(), member.output.bias[0]};
+    }
+};
+
+// The same networks in single precision, from those in double.
+PackedNetworks<float> round_networks(const PackedNetworks<double>& full) {
+    PackedNetworks<float> single;
+    const auto rounded = [&](const double* numbers, std::size_t n) {
+        return single.keep(std::vector<float>(numbers, numbers + n));
+    };
+    for (const ElementNetwork<double>& element : full.elements) {
+        auto& members = single.members.emplace_back();
+        for (int m = 0; m < element.n_members; ++m) {
+            const MemberNetwork<double>& member = element.members[m];
+            auto& dense = single.layers.emplace_back();
+            for (int l = 0; l < element.n_layers; ++l) {
+                const DenseLayer<double>& layer = member.layers[l];
+                const std::size_t rows = padded_rows(layer.n_out);
+                dense.push_back({layer.n_in, layer.n_out, layer.panel_size,
+                                 rounded(layer.weight, rows / panel_rows * layer.panel_size),
+                                 rounded(layer.bias, rows)});
+            }
+            members.push_back({dense.data(), member.output, member.output_bias});
+        }
+        single.elements.push_back({element.n_members, element.n_features, element.n_layers, element.widest,
+                                   element.activation, element.center, element.input_scale, members.data()});
+    }
+    return single;
 }
 
 }  // namespace
@@ -70,52 +153,43 @@ void fold_scaling(const NetworkParameters& p, std::size_t network, const double*
 struct Ensemble::Packed {
     explicit Packed(const NetworkParameters& p);
 
-    const double* keep(std::vector<double> values) { return numbers.emplace_back(std::move(values)).data(); }
-    MemberNetwork pack_member(const NetworkParameters& p, int member, int element, const double* center);
+    const PackedNetworks<float>& single() const {
+        std::call_once(rounded_once, [this] { rounded = round_networks(full); });
+        return rounded;
+    }
 
     int n_members, n_features;
-    std::size_t scratch = 0;  // doubles
-    std::vector<ElementNetwork> elements;
-    // what the views point to; a deque never moves its entries
-    std::deque<std::vector<double>> numbers;
-    std::deque<std::vector<DenseLayer>> layers;
-    std::deque<std::vector<MemberNetwork>> members;
+    std::size_t scratch;  // doubles
+    std::deque<Inputs> inputs;
+    PackedNetworks<double> full;
+    // made when first asked for: most runs never do
+    mutable std::once_flag rounded_once;
+    mutable PackedNetworks<float> rounded;
 };
 
 Ensemble::Packed::Packed(const NetworkParameters& p) : n_members(p.n_members), n_features(p.n_features) {
     int widest = padded_rows(p.n_features);
     for (const int n : p.hidden_layers) widest = std::max(widest, padded_rows(n));
     const int n_layers = static_cast<int>(p.hidden_layers.size());
-    scratch = static_cast<std::size_t>(tile_atoms) * widest * (5 + 2 * n_layers);
+    scratch = network_scratch(widest, n_layers);
     for (int e = 0; e < p.n_elements; ++e) {
-        const auto shift = p.shift.begin() + static_cast<std::ptrdiff_t>(e) * p.n_features;  // of member 0
-        const double* center = keep({shift, shift + p.n_features});
-        auto& networks = members.emplace_back();
-        for (int m = 0; m < p.n_members; ++m) networks.push_back(pack_member(p, m, e, center));
-        elements.push_back(
-            {p.n_members, p.n_features, n_layers, widest, p.activation, center, networks.data()});
+        const Inputs& in = inputs.emplace_back(make_inputs(p, e));
+        auto& members = full.members.emplace_back();
+        for (int m = 0; m < p.n_members; ++m)
+            members.push_back(
+                full.pack_member(fold_member(p, static_cast<std::size_t>(m) * p.n_elements + e, in)));
+        full.elements.push_back({p.n_members, p.n_features, n_layers, widest, p.activation, in.center.data(),
+                                 in.scale.data(), members.data()});
     }
-}
-
-MemberNetwork Ensemble::Packed::pack_member(const NetworkParameters& p, int member, int element,
-                                            const double* center) {
-    const std::size_t network = static_cast<std::size_t>(member) * p.n_elements + element;
-    auto& dense = layers.emplace_back();
-    for (int l = 0; l < static_cast<int>(p.hidden_layers.size()); ++l) {
-        Layer layer = read_layer(p, l, network);
-        if (l == 0) fold_scaling(p, network, center, layer);
-        std::vector<double> bias = layer.bias;
-        bias.resize(padded_rows(layer.n_out), 0.0);
-        dense.push_back({layer.n_in, layer.n_out, keep(pack(layer, false)), keep(std::move(bias)),
-                         keep(pack(layer, true))});
-    }
-    Layer output = read_layer(p, static_cast<int>(p.hidden_layers.size()), network);
-    if (p.hidden_layers.empty()) fold_scaling(p, network, center, output);
-    return {dense.data(), keep(std::move(output.weight)), output.bias[0]};
 }
 
 const std::vector<std::string>& activation_names() {
     static const std::vector<std::string> names = {"stanh", "tanh", "tanhshrink"};
+    return names;
+}
+
+const std::vector<std::string>& precision_names() {
+    static const std::vector<std::string> names = {"double", "mixed"};
     return names;
 }
 
@@ -132,48 +206,15 @@ int Ensemble::n_features() const {
     return packed_->n_features;
 }
 
-namespace {
-
-struct TileRange {
-    int element;
-    std::int64_t begin, end;  // into the atoms sorted by element
-};
-
-// Full tiles, but smaller ones where few atoms would leave threads idle.
-std::vector<TileRange> make_tiles(const std::vector<std::int64_t>& start, std::int64_t n_atoms,
-                                  int n_threads) {
-    const std::int64_t share = n_atoms / thread_count(n_threads, n_atoms);
-    const std::int64_t size = std::clamp<std::int64_t>((share + 7) / 8 * 8, 8, tile_atoms);
-    std::vector<TileRange> tiles;
-    for (int e = 0; e + 1 < static_cast<int>(start.size()); ++e)
-        for (std::int64_t at = start[e]; at < start[e + 1]; at += size)
-            tiles.push_back({e, at, std::min(at + size, start[e + 1])});
-    return tiles;
-}
-
-}  // namespace
-
-void Ensemble::evaluate(std::int64_t n_atoms, const std::int32_t* species, const double* features,
-                        const NetworkResults& results, int n_threads) const {
+void Ensemble::evaluate(int element, int n_atoms, const double* features, const NetworkResults& results,
+                        Precision precision, Buffer<double>& scratch) const {
     if (n_atoms == 0) return;
-    const auto n_elements = static_cast<int>(packed_->elements.size());
-    std::vector<std::int64_t> start(n_elements + 1, 0), order(n_atoms);
-    for (std::int64_t i = 0; i < n_atoms; ++i) ++start[species[i] + 1];
-    for (int e = 0; e < n_elements; ++e) start[e + 1] += start[e];
-    std::vector<std::int64_t> next(start.begin(), start.end() - 1);
-    for (std::int64_t i = 0; i < n_atoms; ++i) order[next[species[i]]++] = i;
-
-    const auto kernel = kernels().network;
-    const std::vector<TileRange> tiles = make_tiles(start, n_atoms, n_threads);
-    parallel_for(
-        static_cast<std::int64_t>(tiles.size()), n_threads, [&] { return Buffer<double>(packed_->scratch); },
-        [&](Buffer<double>& scratch, std::int64_t t) {
-            const TileRange& range = tiles[t];
-            const NetworkTile tile{features, order.data() + range.begin,
-                                   static_cast<int>(range.end - range.begin), n_atoms, results};
-            kernel(packed_->elements[range.element], tile, scratch.data());
-            return true;
-        });
+    if (scratch.size() < packed_->scratch) scratch.resize(packed_->scratch);
+    const NetworkTile tile{features, n_atoms, results};
+    if (precision == Precision::mixed)
+        kernels().network_single(packed_->single().elements[element], tile, scratch.data());
+    else
+        kernels().network(packed_->full.elements[element], tile, scratch.data());
 }
 
 }  // namespace lmlp

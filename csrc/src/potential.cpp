@@ -10,23 +10,16 @@
 #include "lmlp/network.hpp"
 #include "model_file.hpp"
 #include "parallel.hpp"
+#include "scratch_pool.hpp"
 #include "zbl.hpp"
 
 namespace lmlp {
-
-struct Potential::Parts {
-    PotentialInfo info;
-    Descriptor descriptor;
-    Ensemble ensemble;
-    std::vector<double> feature_min, feature_max;
-    std::optional<Zbl> baseline;
-};
 
 namespace {
 
 // Centers are evaluated in tiles of one element, each by one thread from the descriptor to its gradients:
 // what the descriptor keeps in between (60 KiB per center at 100 neighbors) stays in the cache.
-constexpr std::int64_t largest_tile = 32;  // what the networks take at once
+constexpr std::int64_t largest_tile = Ensemble::most_atoms;
 constexpr std::int64_t smallest_tile = 8;
 // Fewer centers are not worth waking a thread, which costs more than it saves where cores are busy.
 constexpr std::int64_t centers_per_thread = 16;
@@ -84,27 +77,56 @@ struct Tiles {
     struct Range {
         std::int64_t begin, end;
     };
-    std::vector<std::int64_t> order;
+    std::vector<std::int64_t> start, next, order;
     std::vector<Range> ranges;
 };
 
-Tiles make_tiles(const std::int32_t* species, std::int64_t n, int n_species, int n_threads) {
-    Tiles tiles;
-    std::vector<std::int64_t> next(n_species + 1, 0);
-    for (std::int64_t i = 0; i < n; ++i) ++next[species[i] + 1];
-    for (int s = 0; s < n_species; ++s) next[s + 1] += next[s];
-    const std::vector<std::int64_t> start = next;
+void make_tiles(const std::int32_t* species, std::int64_t n, int n_species, int n_threads, Tiles& tiles) {
+    tiles.start.assign(n_species + 1, 0);
+    for (std::int64_t i = 0; i < n; ++i) ++tiles.start[species[i] + 1];
+    for (int s = 0; s < n_species; ++s) tiles.start[s + 1] += tiles.start[s];
+    tiles.next = tiles.start;
     tiles.order.resize(n);
-    for (std::int64_t i = 0; i < n; ++i) tiles.order[next[species[i]]++] = i;
+    for (std::int64_t i = 0; i < n; ++i) tiles.order[tiles.next[species[i]]++] = i;
     const std::int64_t share = (n + n_threads - 1) / n_threads;
     const std::int64_t size = std::clamp((share + 7) / 8 * 8, smallest_tile, largest_tile);
+    tiles.ranges.clear();
     for (int s = 0; s < n_species; ++s)
-        for (std::int64_t at = start[s]; at < start[s + 1]; at += size)
-            tiles.ranges.push_back({at, std::min(at + size, start[s + 1])});
-    return tiles;
+        for (std::int64_t at = tiles.start[s]; at < tiles.start[s + 1]; at += size)
+            tiles.ranges.push_back({at, std::min(at + size, tiles.start[s + 1])});
 }
 
+template <class T>
+T* sized(Buffer<T>& buffer, std::int64_t n) {
+    if (static_cast<std::int64_t>(buffer.size()) < n) buffer.resize(static_cast<std::size_t>(n));
+    return buffer.data();
+}
+
+// A tile's copy of its input, and scratch; one per thread.
+struct TileState {
+    Buffer<std::int64_t> offsets;
+    Buffer<std::int32_t> neighbor_species;
+    Buffer<double> vectors, features, energies, gradients, member_energies, member_gradients, pairs, networks;
+    DescriptorState kept;
+    Environments environments;
+};
+
+// Nothing is allocated in a step after the first ones.
+struct Scratch {
+    ScratchPool<Tiles> tiles;
+    ScratchPool<TileState> states;
+};
+
 }  // namespace
+
+struct Potential::Parts {
+    PotentialInfo info;
+    Descriptor descriptor;
+    Ensemble ensemble;
+    std::vector<double> feature_min, feature_max;
+    std::optional<Zbl> baseline;
+    std::unique_ptr<Scratch> scratch = std::make_unique<Scratch>();
+};
 
 Potential::Potential(std::unique_ptr<const Parts> parts) : parts_(std::move(parts)) {}
 Potential::~Potential() = default;
@@ -139,39 +161,24 @@ int Potential::species(const std::string& symbol) const {
 
 namespace {
 
-template <class T>
-T* sized(Buffer<T>& buffer, std::int64_t n) {
-    if (static_cast<std::int64_t>(buffer.size()) < n) buffer.resize(static_cast<std::size_t>(n));
-    return buffer.data();
-}
-
-// A tile's copy of its input, and scratch; one per thread.
-struct TileState {
-    Buffer<std::int64_t> offsets;
-    Buffer<std::int32_t> center_species, neighbor_species;
-    Buffer<double> vectors, features, energies, gradients, member_energies, member_gradients, pairs;
-    DescriptorState kept;
-    Environments environments;
-};
-
 class Evaluation {
   public:
     Evaluation(const PotentialInfo& info, const Descriptor& descriptor, const Ensemble& ensemble,
-               const Environments& all, const std::int32_t* species, const PotentialResults& results)
+               const Environments& all, const std::int32_t* species, const PotentialResults& results,
+               Precision precision)
         : info_(info),
           descriptor_(descriptor),
           ensemble_(ensemble),
           all_(all),
           species_(species),
-          results_(results) {}
+          results_(results),
+          precision_(precision) {}
 
     void gather(const std::int64_t* centers, std::int64_t n, TileState& tile) const {
         std::int64_t n_pairs = 0;
         std::int64_t* offsets = sized(tile.offsets, n + 1);
-        std::int32_t* center_species = sized(tile.center_species, n);
         for (std::int64_t t = 0; t < n; ++t) {
             offsets[t] = n_pairs;
-            center_species[t] = species_[centers[t]];
             n_pairs += count(centers[t]);
         }
         offsets[n] = n_pairs;
@@ -212,7 +219,8 @@ class Evaluation {
         if (results_.member_energies != nullptr) out.member_energies = sized(tile.member_energies, m * n);
         if (results_.member_pair_gradients != nullptr)
             out.member_gradients = sized(tile.member_gradients, m * n * f);
-        ensemble_.evaluate(n, tile.center_species.data(), tile.features.data(), out, options_.n_threads);
+        ensemble_.evaluate(species_[centers[0]], static_cast<int>(n), tile.features.data(), out, precision_,
+                           tile.networks);
         for (std::int64_t t = 0; t < n; ++t) {
             const std::int64_t i = centers[t];
             const double atomic = info_.atomic_energies[species_[i]];
@@ -257,13 +265,14 @@ class Evaluation {
     const Environments& all_;
     const std::int32_t* species_;
     const PotentialResults& results_;
+    const Precision precision_;
     const ComputeOptions options_{1, AngularPath::automatic, 0};
 };
 
 }  // namespace
 
 void Potential::evaluate(const Environments& environments, const std::int32_t* center_species,
-                         const PotentialResults& results, int n_threads) const {
+                         const PotentialResults& results, const EvaluationOptions& options) const {
     const PotentialInfo& info = parts_->info;
     const int n_species = static_cast<int>(info.elements.size());
     check_centers(environments, center_species, n_species);
@@ -271,11 +280,13 @@ void Potential::evaluate(const Environments& environments, const std::int32_t* c
         throw Error(ErrorCode::uncertainty,
                     "the model file holds no feature ranges: extrapolation cannot be counted");
     const Evaluation evaluation(info, parts_->descriptor, parts_->ensemble, environments, center_species,
-                                results);
+                                results, options.precision);
     const bool networks = results.energies != nullptr || results.pair_gradients != nullptr ||
                           results.member_energies != nullptr || results.member_pair_gradients != nullptr;
-    const int threads = thread_count(n_threads, environments.n_centers / centers_per_thread);
-    const Tiles tiles = make_tiles(center_species, environments.n_centers, n_species, threads);
+    const int threads = thread_count(options.n_threads, environments.n_centers / centers_per_thread);
+    const auto lease = parts_->scratch->tiles.take();
+    Tiles& tiles = *lease;
+    make_tiles(center_species, environments.n_centers, n_species, threads, tiles);
     const auto evaluate_tile = [&](TileState& tile, std::int64_t index) {
         const auto [begin, end] = tiles.ranges[index];
         const std::int64_t* centers = tiles.order.data() + begin;
@@ -299,8 +310,8 @@ void Potential::evaluate(const Environments& environments, const std::int32_t* c
     try {
         failed = parallel_for(
             static_cast<std::int64_t>(tiles.ranges.size()), threads,
-            [] { return std::make_unique<TileState>(); },
-            [&](std::unique_ptr<TileState>& tile, std::int64_t i) { return evaluate_tile(*tile, i); });
+            [&] { return parts_->scratch->states.take(); },
+            [&](auto& tile, std::int64_t i) { return evaluate_tile(*tile, i); });
     } catch (const Error&) {
         evaluation.report();
         throw;

@@ -130,7 +130,11 @@ std::string PairLMLP::evaluate(const EnvironmentBlocks& block, const Request& re
     for (const int i : block.centers) r.scale.push_back(scale_[atom->type[i]][atom->type[i]]);
 
     const lmlp_environments environments = block.environments();
-    const lmlp_options options{sizeof(lmlp_options), settings_.n_threads};
+    lmlp_options options{};
+    options.struct_size = sizeof(options);
+    options.n_threads = settings_.n_threads;
+    options.precision =
+        settings_.precision == lmlp_plugin::Precision::kMixed ? LMLP_PRECISION_MIXED : LMLP_PRECISION_DOUBLE;
     const std::string problem = model_.evaluate(environments, options, results);
     if (problem.empty()) return "";
     return fmt::format("evaluation failed on step {}: {}", update->ntimestep, problem);

@@ -172,7 +172,8 @@ void PairLMLP::log_model() const {
     const lmlp_plugin::TorchBackend* torch = model_.torch_backend();
     const std::string backend = torch ? "torchscript (" + torch->description() + ")"
                                       : fmt::format("native ({})", lmlp_instruction_set());
-    utils::logmesg(lmp, "  backend {}, precision double, {} thread{} per MPI rank, model {:.12}\n", backend,
+    utils::logmesg(lmp, "  backend {}, precision {}, {} thread{} per MPI rank, model {:.12}\n", backend,
+                   settings_.precision == lmlp_plugin::Precision::kMixed ? "mixed" : "double",
                    settings_.n_threads, settings_.n_threads == 1 ? "" : "s", info.checksum);
     if (info.n_members == 1)
         utils::logmesg(lmp, "  one member: no uncertainties, compute pair has no vector\n");

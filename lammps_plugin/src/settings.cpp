@@ -13,8 +13,8 @@ namespace lmlp_plugin {
 namespace {
 
 constexpr const char* kKeywords =
-    "backend native|torchscript, device cpu|cuda, precision double, threads N, rmin R|data warn|stop, rmin "
-    "off, "
+    "backend native|torchscript, device cpu|cuda, precision double|mixed, threads N, "
+    "rmin R|data warn|stop, rmin off, "
     "extrapolation warn|stop|off";
 
 class Parser {
@@ -28,7 +28,8 @@ class Parser {
                 settings_.backend = choose(keyword, {"native", "torchscript"}) == 0 ? Backend::kNative
                                                                                     : Backend::kTorchScript;
             else if (keyword == "precision")
-                require_only(keyword, "double", {"mixed"});
+                settings_.precision =
+                    choose(keyword, {"double", "mixed"}) == 0 ? Precision::kDouble : Precision::kMixed;
             else if (keyword == "device")
                 settings_.device = choose(keyword, {"cpu", "cuda"}) == 0 ? "cpu" : "cuda";
             else if (keyword == "threads")
@@ -42,6 +43,8 @@ class Parser {
         }
         if (std::strcmp(settings_.device, "cuda") == 0 && settings_.backend == Backend::kNative)
             fail("'device cuda' needs 'backend torchscript'; the native backend computes on the CPU");
+        if (settings_.precision == Precision::kMixed && settings_.backend == Backend::kTorchScript)
+            fail("'precision mixed' needs 'backend native'; the torchscript backend computes in double");
         return settings_;
     }
 
@@ -62,19 +65,6 @@ class Parser {
         for (std::size_t k = 0; k < allowed.size(); ++k)
             if (value == allowed[k]) return k;
         fail("'" + keyword + " " + value + "' is unknown");
-    }
-
-    // A value of which this build knows one; the others are names of builds to come.
-    void require_only(const std::string& keyword, const std::string& available,
-                      const std::vector<std::string>& elsewhere) {
-        const std::string value = value_of(keyword);
-        if (value == available) return;
-        for (const auto& name : elsewhere)
-            if (value == name)
-                fail("'" + keyword + " " + value + "' is not available in this build; it has '" + keyword +
-                     " " + available + "'");
-        fail("'" + keyword + " " + value + "' is unknown; this build has '" + keyword + " " + available +
-             "'");
     }
 
     void parse_threads() {

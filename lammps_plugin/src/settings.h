@@ -8,6 +8,7 @@ class LAMMPS;
 
 namespace lmlp_plugin {
 
+enum class Precision { kDouble, kMixed };  // of the networks
 enum class Reaction { kOff, kWarn, kStop };
 
 enum class Backend { kNative, kTorchScript };
@@ -16,7 +17,8 @@ struct Settings {
     Backend backend = Backend::kNative;
     const char* device = "cpu";  // or "cuda"
     int n_threads = 1;           // per MPI rank
-    double rmin = 0.0;           // LAMMPS length units; 0: from the training data, where the model knows them
+    Precision precision = Precision::kDouble;
+    double rmin = 0.0;  // LAMMPS length units; 0: from the training data, where the model knows them
     bool rmin_given = false;
     Reaction rmin_reaction = Reaction::kWarn;
     Reaction extrapolation = Reaction::kOff;

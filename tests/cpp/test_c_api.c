@@ -1,6 +1,7 @@
 /* lmlp.h from plain C11: a small evaluation, and every failure as a status with a message.
  * LMLP_TEST_MODEL: a model of H and O with three members, five symmetry functions and feature ranges. */
 #include <math.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -103,6 +104,17 @@ static void check_evaluation(const lmlp_potential* potential) {
         CHECK(fabs(mean - gradients[i]) < 1e-12);
     }
     CHECK(fabs(gradients[0]) > 1e-6);
+
+    /* networks in single: other bits; and the smaller struct of an older header, which has no precision */
+    results.member_energies = results.member_pair_gradients = NULL;
+    results.pair_gradients = again;
+    options.precision = LMLP_PRECISION_MIXED;
+    CHECK(lmlp_evaluate(potential, &e, &options, &results) == LMLP_OK);
+    CHECK(memcmp(gradients, again, sizeof(gradients)) != 0);
+    for (i = 0; i < 18; ++i) CHECK(fabs(gradients[i] - again[i]) < 1e-5);
+    options.struct_size = offsetof(lmlp_options, precision);
+    CHECK(lmlp_evaluate(potential, &e, &options, &results) == LMLP_OK);
+    CHECK(memcmp(gradients, again, sizeof(gradients)) == 0);
     for (i = 0; i < 3; ++i) CHECK(extrapolating[i] >= 0 && extrapolating[i] <= 5);
 }
 
@@ -155,6 +167,10 @@ static void check_argument_failures(const lmlp_potential* potential) {
     options.n_threads = -2;
     CHECK(lmlp_evaluate(potential, &e, &options, &results) == LMLP_ERROR_INVALID_ARGUMENT);
     CHECK(strstr(lmlp_last_error(), "n_threads is -2") != NULL);
+    options.n_threads = 1;
+    options.precision = 2;
+    CHECK(lmlp_evaluate(potential, &e, &options, &results) == LMLP_ERROR_INVALID_ARGUMENT);
+    CHECK(strstr(lmlp_last_error(), "precision is 2") != NULL);
 
     /* a caller of a newer header: served as long as it asks for nothing unknown */
     newer.known = results;

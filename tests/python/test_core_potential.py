@@ -19,6 +19,9 @@ ACTIVATIONS = {
 }
 
 
+EVERYTHING = {"member_energies": True, "member_gradients": True, "extrapolation": True}
+
+
 class Case:
     """A model, its arrays and a structure."""
 
@@ -73,7 +76,7 @@ def case(tmp_path_factory):
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 @pytest.mark.parametrize("hidden_layers", [[], [1], [6], [13, 7], [20, 5, 12, 3]])
 def test_networks_against_numpy(tmp_path, activation, hidden_layers):
-    # sizes below, at and above the six rows that the kernel takes at once; 1 to 45 atoms of an element
+    # sizes below, at and above the eight rows that the kernel takes at once; 1 to 45 atoms of an element
     case = Case(
         tmp_path, activation=activation, hidden_layers=hidden_layers, atomic_energies={"H": 0.1, "O": -2}
     )
@@ -158,9 +161,10 @@ def test_forces_are_derivatives_of_the_total_energy(tmp_path, activation, hidden
             assert -slope == pytest.approx(forces[i, x], abs=1e-8)
 
 
-def test_members(case):
-    plain = case.evaluate()
-    members = case.evaluate(member_energies=True, member_gradients=True, extrapolation=True)
+@pytest.mark.parametrize("precision", _core.precision_names())
+def test_members(case, precision):
+    plain = case.evaluate(precision=precision)
+    members = case.evaluate(**EVERYTHING, precision=precision)
     # asking for members must not change a bit of the mean
     assert np.array_equal(plain["energies"], members["energies"])
     assert np.array_equal(plain["pair_gradients"], members["pair_gradients"])
@@ -170,7 +174,7 @@ def test_members(case):
     )
     assert np.abs(members["member_pair_gradients"].std(0)).max() > 0.01
     assert set(plain) == {"energies", "pair_gradients"}
-    assert set(case.evaluate(pair_gradients=False)) == {"energies"}
+    assert set(case.evaluate(pair_gradients=False, precision=precision)) == {"energies"}
 
 
 def test_each_member_is_the_model_of_that_member_alone(tmp_path, case):
@@ -208,18 +212,17 @@ def test_extrapolation_needs_ranges(tmp_path):
         Case(tmp_path, ranges=False).evaluate(extrapolation=True)
 
 
-EVERYTHING = {"member_energies": True, "member_gradients": True, "extrapolation": True}
-
-
-def test_same_bits_for_any_number_of_threads(case):
-    one, two, five = (case.evaluate(n_threads=n, **EVERYTHING) for n in (1, 2, 5))
+@pytest.mark.parametrize("precision", _core.precision_names())
+def test_same_bits_for_any_number_of_threads(case, precision):
+    one, two, five = (case.evaluate(n_threads=n, **EVERYTHING, precision=precision) for n in (1, 2, 5))
     for name in one:
         assert np.array_equal(one[name], two[name]), name
         assert np.array_equal(one[name], five[name]), name
 
 
-def test_same_bits_for_any_blocks(case):
-    whole = case.evaluate(**EVERYTHING)
+@pytest.mark.parametrize("precision", _core.precision_names())
+def test_same_bits_for_any_blocks(case, precision):
+    whole = case.evaluate(**EVERYTHING, precision=precision)
     offsets = case.environments.offsets
     for size in (1, 7, 33):
         for begin in range(0, len(case.species), size):
@@ -231,6 +234,7 @@ def test_same_bits_for_any_blocks(case):
                 case.species[case.environments.neighbors[pairs]],
                 case.environments.vectors[pairs],
                 **EVERYTHING,
+                precision=precision,
             )
             assert np.array_equal(part["energies"], whole["energies"][begin:end])
             assert np.array_equal(part["pair_gradients"], whole["pair_gradients"][pairs])
@@ -239,7 +243,8 @@ def test_same_bits_for_any_blocks(case):
             assert np.array_equal(part["extrapolating"], whole["extrapolating"][begin:end])
 
 
-def test_large_calls_are_divided_inside(case):
+@pytest.mark.parametrize("precision", _core.precision_names())
+def test_large_calls_are_divided_inside(case, precision):
     """More centers than a block holds: every copy of a structure gets the same bits."""
     copies = 80
     offsets, n_pairs = case.environments.offsets, case.environments.n_pairs
@@ -251,9 +256,10 @@ def test_large_calls_are_divided_inside(case):
         np.tile(neighbor_species, copies),
         np.tile(case.environments.vectors, (copies, 1)),
         **EVERYTHING,
+        precision=precision,
     )
-    once = case.evaluate(**EVERYTHING)
-    assert len(many) - 1 > 2 * 2048  # far more than a tile holds
+    once = case.evaluate(**EVERYTHING, precision=precision)
+    assert len(many) - 1 > 4096  # far more than a tile holds
     for name in ("energies", "pair_gradients", "extrapolating"):
         assert np.array_equal(results[name], np.concatenate([once[name]] * copies)), name
     for name in ("member_energies", "member_pair_gradients"):

@@ -98,13 +98,19 @@ typedef struct lmlp_results {
     int32_t* extrapolating;        /* [n_centers] number of symmetry functions outside the training range */
 } lmlp_results;
 
+/* Of the networks; geometry, symmetry functions and all sums are in double. What mixed precision changes:
+ * docs/benchmarks.md. */
+typedef enum lmlp_precision { LMLP_PRECISION_DOUBLE = 0, LMLP_PRECISION_MIXED = 1 } lmlp_precision;
+
 typedef struct lmlp_options {
     size_t struct_size; /* sizeof(lmlp_options) */
     int n_threads;      /* 0: OpenMP's default */
+    int not_used;       /* takes the place of what was padding */
+    int precision;      /* lmlp_precision; since 0.2, double for callers of the smaller struct */
 } lmlp_options;
 
-/* Same bits for every thread count and every division of the centers into blocks; `pair_gradients` has the
- * same bits whether or not member results are asked for. `options` may be NULL. */
+/* Same bits for every thread count and every division of the centers into blocks, in either precision;
+ * `pair_gradients` has the same bits whether or not member results are asked for. `options` may be NULL. */
 LMLP_API lmlp_status lmlp_evaluate(const lmlp_potential* potential, const lmlp_environments* environments,
                                    const lmlp_options* options, lmlp_results* results);
 

@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "lmlp/buffer.hpp"
+
 namespace lmlp {
 
 enum class Activation {
@@ -15,6 +17,14 @@ enum class Activation {
 };
 
 const std::vector<std::string>& activation_names();  // in the order of Activation
+
+// Of the networks alone: geometry, descriptors, sums over members and pairs are always in double.
+enum class Precision {
+    full,  // "double"
+    mixed  // weights, inputs and activations in single
+};
+
+const std::vector<std::string>& precision_names();  // in the order of Precision
 
 // As in a model file: x0 = scale o (G - shift), x_l = act(W_l x_{l-1} + c_l), NN = W_out x_L + c_out.
 struct NetworkParameters {
@@ -38,9 +48,11 @@ struct NetworkResults {
 };
 
 // Immutable after construction and safe from many threads. The bits of an atom's results depend on its
-// features alone: not on the other atoms, their order, the threads, or which results are asked for.
+// features and the precision alone: not on the other atoms, their order, or which results are asked for.
 class Ensemble {
   public:
+    static constexpr int most_atoms = 48;  // of one call
+
     explicit Ensemble(const NetworkParameters& parameters);
     ~Ensemble();
     Ensemble(Ensemble&&) noexcept;
@@ -49,9 +61,10 @@ class Ensemble {
     int n_members() const;
     int n_features() const;
 
-    // species [n_atoms], each 0 .. n_elements - 1 (not checked); features [n_atoms, n_features].
-    void evaluate(std::int64_t n_atoms, const std::int32_t* species, const double* features,
-                  const NetworkResults& results, int n_threads = 0) const;
+    // At most `most_atoms` atoms of one element (not checked); features [n_atoms, n_features]. `scratch`
+    // grows to what is needed, once. The first call in mixed precision rounds the weights.
+    void evaluate(int element, int n_atoms, const double* features, const NetworkResults& results,
+                  Precision precision, Buffer<double>& scratch) const;
 
   private:
     struct Packed;

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "lmlp/environments.hpp"
+#include "lmlp/network.hpp"
 
 namespace lmlp {
 
@@ -37,8 +38,14 @@ struct PotentialResults {
     std::int32_t* extrapolating = nullptr;    // [n_centers] symmetry functions outside the training range
 };
 
+struct EvaluationOptions {
+    int n_threads = 0;  // 0: OpenMP's default
+    Precision precision = Precision::full;
+};
+
 // Immutable after construction and safe from many threads. Same bits for every number of threads and every
-// division of the centers into calls; those of the mean do not depend on whether members are asked for.
+// division of the centers into calls, in either precision; those of the mean do not depend on whether members
+// are asked for. Scratch is kept from call to call, per thread some 100 KiB and as much per center of a tile.
 class Potential {
   public:
     // Throws Error(io) or Error(model_file).
@@ -55,7 +62,7 @@ class Potential {
     // NaN; Error(uncertainty): extrapolation asked of a model without feature ranges;
     // Error(not_finite): results that overflow.
     void evaluate(const Environments& environments, const std::int32_t* center_species,
-                  const PotentialResults& results, int n_threads = 0) const;
+                  const PotentialResults& results, const EvaluationOptions& options = {}) const;
 
   private:
     struct Parts;

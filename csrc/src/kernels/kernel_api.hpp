@@ -46,7 +46,8 @@ struct Kernels {
     // `kept`: of the same center; `arena`: another one, for scratch. nullptr: everything is computed here.
     Outcome (*backward)(const PlanView&, const Center&, Arena&, AngularPath, const Sides&, KeptCenter* kept);
     Outcome (*tangent)(const PlanView&, const Center&, Arena&, AngularPath, const Sides&);
-    void (*network)(const ElementNetwork&, const NetworkTile&, double* scratch);
+    void (*network)(const ElementNetwork<double>&, const NetworkTile&, double* scratch);
+    void (*network_single)(const ElementNetwork<float>&, const NetworkTile&, double* scratch);
 };
 
 }  // namespace lmlp

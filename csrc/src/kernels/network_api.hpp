@@ -1,48 +1,57 @@
-// What the network kernel of one instruction set works on.
+// What the network kernels of one instruction set work on.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 #include "lmlp/network.hpp"
 
 namespace lmlp {
 
-// Rows of a weight matrix that are computed together. Panels: for each group of rows, for each column, its
-// rows.
-inline constexpr int panel_rows = 6;
-// Atoms of one tile at most; a multiple of every vector width.
-inline constexpr int tile_atoms = 32;
+// Weights are packed in panels of this many rows: for each panel, for each column, its rows. A broadcast
+// reads any of them, so the transposed product uses the same panels.
+inline constexpr int panel_rows = 8;
+// Atoms of one tile at most: whole blocks of three vectors for every instruction set and both precisions.
+inline constexpr int tile_atoms = 48;
 
+template <class Real>
 struct DenseLayer {
     int n_in, n_out;
-    const double* forward;   // panels of W [n_out, n_in], rows padded with zeros
-    const double* bias;      // [n_out, padded]
-    const double* backward;  // panels of W^T [n_in, n_out]
+    std::ptrdiff_t panel_size;  // numbers from one panel to the next: panel_rows * padded n_in
+    const Real* weight;         // panels of W [n_out, n_in], both padded with zeros
+    const Real* bias;           // [n_out, padded]
 };
 
+template <class Real>
 struct MemberNetwork {
-    const DenseLayer* layers;  // hidden layers; scale and shift are folded into the first
-    const double* output;      // [size of the last hidden layer], or [n_features] without hidden layers
+    const DenseLayer<Real>* layers;  // hidden layers; scale and shift are folded into the first
+    const double* output;            // [size of the last hidden layer], or [n_features] without hidden layers
     double output_bias;
 };
 
-// All members of one element. Scratch of the kernel: (5 + 2 n_layers) arrays of [widest, tile_atoms], for
-// features, gradient, mean gradient, two errors on their way back, activations and their derivatives.
+// All members of one element, in one precision; the inputs of the first layers are
+// input_scale (features - center), computed in double.
+template <class Real>
 struct ElementNetwork {
     int n_members, n_features, n_layers;
     int widest;  // padded rows of the widest layer, features included
     Activation activation;
-    const double* center;  // [n_features] subtracted from the features before anything else
-    const MemberNetwork* members;
+    const double* center;       // [n_features]
+    const double* input_scale;  // [n_features], powers of two
+    const MemberNetwork<Real>* members;
 };
 
-// Atoms of one element; results are addressed by atom index, null arrays are not computed.
+// Doubles that the scratch of a kernel holds: per lane inputs, mean gradient, gradient, two errors on their
+// way back, activations and their derivatives; and some to align it.
+inline std::size_t network_scratch(int widest, int n_layers) {
+    return static_cast<std::size_t>(tile_atoms) * widest * (5 + 2 * n_layers) + 8;
+}
+
+// Atoms of one element; null arrays are not computed.
 struct NetworkTile {
-    const double* features;      // [*, n_features]
-    const std::int64_t* atoms;   // [n_atoms]
-    int n_atoms;                 // <= tile_atoms
-    std::int64_t member_stride;  // atoms per member in the member arrays
-    NetworkResults results;
+    const double* features;  // [n_atoms, n_features]
+    int n_atoms;             // <= tile_atoms
+    NetworkResults results;  // of n_atoms
 };
 
 }  // namespace lmlp

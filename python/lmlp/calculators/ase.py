@@ -43,6 +43,7 @@ class LMLPCalculator(Calculator):
         rmin: Å; atoms closer than this are reported. ``data`` (default): 0.9 times the shortest distance of
             each pair of elements in the training data, where the model stores them; None: never.
         too_close: ``warn`` (once per calculator) or ``stop`` (GeometryError).
+        precision: of the networks in the core, ``double`` or ``mixed`` (single, half the time; docs/ase.md).
 
     Raises:
         ModelFileError: the file is not a model, or damaged.
@@ -74,6 +75,7 @@ class LMLPCalculator(Calculator):
         threads: int = 0,
         rmin: float | str | None = "data",
         too_close: str = "warn",
+        precision: str = "double",
     ) -> None:
         if not (skin >= 0.0 and np.isfinite(skin)):
             raise InvalidArgumentError(f"skin = {skin} Å: give a finite number that is not negative")
@@ -87,8 +89,14 @@ class LMLPCalculator(Calculator):
             threads=threads,
             rmin=rmin,
             too_close=too_close,
+            precision=precision,
         )
-        self._load(open_backend(model, backend, device=device, threads=threads))
+        self._load(self._open())
+
+    def _open(self) -> Backend:
+        options = self.parameters
+        names = ("device", "threads", "precision")
+        return open_backend(options["model"], options["backend"], **{name: options[name] for name in names})
 
     def _load(self, backend: Backend) -> None:
         if self.parameters["uncertainty"]:
@@ -195,13 +203,8 @@ class LMLPCalculator(Calculator):
         state = dict(state)
         shared = state.pop("_shared", None)
         self.__dict__.update(state)
-        options = self.parameters
-        self._load(
-            shared
-            or open_backend(
-                options["model"], options["backend"], device=options["device"], threads=options["threads"]
-            )
-        )
+        self.parameters.setdefault("precision", "double")  # pickles of earlier versions
+        self._load(shared or self._open())
 
 
 def _results(prediction: Prediction) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from lmlp.environments import Environments
 from lmlp.errors import InvalidArgumentError, UncertaintyError, UnknownElementError
 
 BACKENDS = ("core", "torchscript")
+PRECISIONS = ("double", "mixed")
 
 
 @dataclass(frozen=True)
@@ -139,11 +140,12 @@ class CoreBackend:
 
     takes_blocks = True
 
-    def __init__(self, path: str | Path, n_threads: int = 0) -> None:
+    def __init__(self, path: str | Path, n_threads: int = 0, precision: str = "double") -> None:
         from lmlp import _core
 
         self._potential = _core.Potential(str(path))
         self._n_threads = n_threads
+        self._precision = precision
         self.facts = facts_from_core(str(path), self._potential.info())
 
     def evaluate(
@@ -157,6 +159,7 @@ class CoreBackend:
             environments.vectors,
             member_energies=members,
             member_gradients=members,
+            precision=self._precision,
             n_threads=self._n_threads,
         )
         return PairResults(
@@ -247,7 +250,12 @@ class TorchScriptBackend:
 
 
 def open_backend(
-    path: str | Path, backend: str = "core", *, device: str = "cpu", threads: int = 0
+    path: str | Path,
+    backend: str = "core",
+    *,
+    device: str = "cpu",
+    threads: int = 0,
+    precision: str = "double",
 ) -> Backend:
     """Load a model file.
 
@@ -256,20 +264,25 @@ def open_backend(
         backend: ``core`` or ``torchscript``.
         device: torch device, only with ``torchscript``.
         threads: OpenMP threads of the core; 0 means OpenMP's default.
+        precision: ``double``, or ``mixed`` (networks in single, all else in double; only the core).
 
     Raises:
-        InvalidArgumentError: unknown backend, a device that the backend does not have.
+        InvalidArgumentError: unknown backend or precision, a device that the backend does not have.
         ModelFileError: not a model file, or damaged.
     """
     if backend not in BACKENDS:
         raise InvalidArgumentError(f"backend {backend!r} is not one of {', '.join(BACKENDS)}")
     if threads < 0:
         raise InvalidArgumentError(f"threads = {threads}: give a positive number, or 0 for OpenMP's default")
+    if precision not in PRECISIONS:
+        raise InvalidArgumentError(f"precision {precision!r} is not one of {', '.join(PRECISIONS)}")
+    if backend == "torchscript" and precision != "double":
+        raise InvalidArgumentError(f"precision {precision!r} is only available with backend='core'")
     if backend == "torchscript":
         return TorchScriptBackend(path, device)
     if device != "cpu":
         raise InvalidArgumentError(f"device {device!r}: the core runs on the cpu; use backend='torchscript'")
-    return CoreBackend(path, threads)
+    return CoreBackend(path, threads, precision)
 
 
 def core_facts() -> dict[str, str]:

@@ -27,6 +27,9 @@ def command(
     forces_key: Annotated[str | None, typer.Option(help="Name of the forces; guessed by default.")] = None,
     stress_key: Annotated[str | None, typer.Option(help="Name of the stress; guessed by default.")] = None,
     threads: Annotated[int, typer.Option(min=0, help="OpenMP threads; 0 takes OpenMP's default.")] = 0,
+    precision: Annotated[
+        str, typer.Option(help="double, or mixed: networks in single precision, faster.")
+    ] = "double",
 ) -> None:
     """Compare a model with reference data.
 
@@ -46,7 +49,7 @@ def command(
 
     for target in (report, predictions):
         _check_folder(target)
-    backend = open_backend(model, threads=threads)
+    backend = open_backend(model, threads=threads, precision=precision)
     keys = DataKeys(energy=energy_key, forces=forces_key, stress=stress_key)
     sets = {file: read_structures(file, keys) for file in data}
     console = Console(stderr=True, quiet=as_json)

@@ -51,6 +51,9 @@ def command(
     restart_interval: Annotated[int, typer.Option(min=1, help="Steps between restart files.")] = 500,
     resume: Annotated[bool, typer.Option("--resume", help="Continue from the restart file.")] = False,
     threads: Annotated[int, typer.Option(min=0, help="OpenMP threads; 0 takes OpenMP's default.")] = 0,
+    precision: Annotated[
+        str, typer.Option(help="double, or mixed: networks in single precision, faster.")
+    ] = "double",
 ) -> None:
     """Run molecular dynamics and watch how far the model can be trusted.
 
@@ -73,7 +76,7 @@ def command(
     )
     files = RunFiles.beside(output, log, candidates)
     options = WatchOptions(check, save_grade, stop_grade, gap=min_gap, limit=max_candidates)
-    calculator = LMLPCalculator(model, threads=threads)
+    calculator = LMLPCalculator(model, threads=threads, precision=precision)
     if watch and calculator.facts.n_members < 2:
         from lmlp.errors import UncertaintyError
 
