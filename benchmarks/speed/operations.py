@@ -120,13 +120,14 @@ class Floor:
 
     def networks(self, members: int, precision: str = "double") -> float:
         """Energies and input gradients; products at the rates of products, tanh and its slope beside them."""
+        kind = "single" if precision == "mixed" else precision
         total = 0.0
-        for (a, b), rates in self.ceilings.products[precision].items():
+        for (a, b), rates in self.ceilings.products[kind].items():
             total += 2e-3 * a * b * (1 / rates[0] + 1 / rates[1])
         neurons = sum(HIDDEN)
-        slope = 3 * neurons / (self.ceilings.fma[precision] / 2) / 1e3
-        output = 4 * HIDDEN[-1] / self.ceilings.fma[precision] / 1e3
-        return members * (total + neurons * self.ceilings.tanh[precision] / 1e3 + slope + output)
+        slope = 3 * neurons / (self.ceilings.fma[kind] / 2) / 1e3
+        output = 4 * HIDDEN[-1] / self.ceilings.fma[kind] / 1e3
+        return members * (total + neurons * self.ceilings.tanh[kind] / 1e3 + slope + output)
 
     def evaluation(self, neighbors: float, members: int, precision: str = "double", sides: int = 1) -> float:
         """E + F; sides: right-hand sides of the descriptor's backward, 1 or 1 + members."""

@@ -45,6 +45,24 @@ def test_counted_operations_are_linear_in_the_neighbors(load) -> None:
     assert more[2] - more[1] == more[1] - more[0] < more[0]  # the recurrence is shared
 
 
+def test_floor_of_the_networks(load) -> None:
+    operations, ceilings = load("operations"), load("ceilings")
+    sizes = operations.sizes_of(make_preset("eeacsf-153", ["H", "O"], 6.35), 2)
+    # 100 and 200 GFLOP/s for everything, no time for tanh
+    layers = [(153, 102), (102, 61), (61, 44)]
+    rates = {p: dict.fromkeys(layers, (r, r)) for p, r in (("double", 100.0), ("single", 200.0))}
+    fma = {"double": 100.0, "single": 200.0}
+    free = {"double": 0.0, "single": 0.0}
+    floor = operations.Floor(sizes, ceilings.Ceilings(fma, free, free, 1e9, rates))
+    neurons = 102 + 61 + 44
+    expected = (floor.network_flops(10) + 10 * 2 * 3 * neurons) / 100e9 * 1e6
+    assert floor.networks(10) == pytest.approx(expected, rel=1e-12)
+    assert floor.networks(10, "mixed") == pytest.approx(expected / 2, rel=1e-12)
+    assert floor.evaluation(100, 10) == pytest.approx(
+        floor.features(100) + floor.backward(100) + floor.networks(10), rel=1e-12
+    )
+
+
 def test_timing_is_robust_and_tables_are_markdown(load) -> None:
     common = load("common")
     timing = common.Timing([3.0, 1.0, 200.0])
