@@ -1,5 +1,6 @@
 #include "select_settings.h"
 
+#include <exception>
 #include <vector>
 
 #include "error.h"
@@ -32,6 +33,7 @@ class Parser {
     [[noreturn]] void fail(const std::string& what) const {
         // The text may hold braces (a file name, say): passed as an argument, never as the format.
         lmp_->error->all(FLERR, "Fix lmlp/select: {}; usage: {}", what, kUsage);
+        std::terminate();  // older LAMMPS does not say that error->all never returns
     }
 
     void parse_keyword(const std::string& keyword) {

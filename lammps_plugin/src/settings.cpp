@@ -1,6 +1,7 @@
 #include "settings.h"
 
 #include <cstring>
+#include <exception>
 #include <string>
 #include <vector>
 
@@ -52,6 +53,7 @@ class Parser {
     [[noreturn]] void fail(const std::string& what) const {
         // The text may hold braces (a file name, say): passed as an argument, never as the format.
         lmp_->error->all(FLERR, "Pair style lmlp: {}; allowed: {}", what, kKeywords);
+        std::terminate();  // older LAMMPS does not say that error->all never returns
     }
 
     const std::string& value_of(const std::string& keyword) {
