@@ -65,7 +65,8 @@ std::string find_mpi_problem() {
 #if defined(MPICH_VERSION) || defined(OMPI_MPI_H) || defined(OPEN_MPI)
     const auto library_version = find_symbol<LibraryVersionFunction>("MPI_Get_library_version");
     if (library_version == nullptr) return "";
-    std::array<char, MPI_MAX_LIBRARY_VERSION_STRING> text{};
+    // Of the host's length, which is 8192 with MPICH; this mpi.h may say 256.
+    std::array<char, 65536> text{};
     int length = 0;
     library_version(text.data(), &length);
     const bool host_is_open_mpi = std::strstr(text.data(), "Open MPI") != nullptr;

@@ -1,35 +1,40 @@
-// Entry point that LAMMPS calls after opening lmlpplugin.so: checks the host, registers the styles.
+// lmlpplugin.so: what LAMMPS opens. It needs no symbol of LAMMPS or MPI, so that any LAMMPS can open it; it
+// checks the host, and only then opens the library with the styles beside it, which needs many.
+#include <dlfcn.h>
+
 #include <cstdio>
+#include <string>
 
-#include "fix_lmlp_select.h"
 #include "host_check.h"
-#include "lmlp/lmlp.h"
-#include "pair_lmlp.h"
 #include "plugin_interface.h"
-
-using namespace LAMMPS_NS;
 
 namespace {
 
-void* create_pair(void* lammps) {
-    return static_cast<Pair*>(new PairLMLP(static_cast<LAMMPS*>(lammps)));
+std::string path_of_styles() {
+    Dl_info info{};
+    if (dladdr(reinterpret_cast<void*>(&path_of_styles), &info) == 0 || info.dli_fname == nullptr) return "";
+    const std::string path = info.dli_fname;
+    const std::size_t slash = path.find_last_of('/');
+    return (slash == std::string::npos ? "." : path.substr(0, slash)) + "/" + LMLP_STYLES_FILE;
 }
 
-void* create_fix(void* lammps, int narg, char** arg) {
-    return static_cast<Fix*>(new FixLMLPSelect(static_cast<LAMMPS*>(lammps), narg, arg));
-}
-
-// What the styles have in common.
-lmlp_lammps_plugin describe(void* handle) {
-    static const std::string version = lmlp_plugin::compiled_version_text();
-    static const std::string info =
-        std::string("lmlp ") + lmlp_version() + ": lifelong machine learning potentials";
-    lmlp_lammps_plugin plugin{};
-    plugin.version = version.c_str();
-    plugin.info = info.c_str();
-    plugin.author = "the lmlp developers";
-    plugin.handle = handle;
-    return plugin;
+// The library stays open: objects of its classes may outlive `plugin unload`.
+lmlp_register_styles_function find_styles(std::string& problem) {
+    const std::string path = path_of_styles();
+    void* library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
+    if (library == nullptr) {
+        const char* reason = dlerror();
+        problem =
+            std::string(reason == nullptr ? path : reason) +
+            "; the file belongs beside lmlpplugin.so; where a symbol with __cxx11 is undefined, this LAMMPS "
+            "was compiled with the old C++ ABI: rebuild the plugin with "
+            "-DCMAKE_CXX_FLAGS=-D_GLIBCXX_USE_CXX11_ABI=0";
+        return nullptr;
+    }
+    const auto function =
+        reinterpret_cast<lmlp_register_styles_function>(dlsym(library, "lmlp_register_styles"));
+    if (function == nullptr) problem = path + " is not of this plugin";
+    return function;
 }
 
 }  // namespace
@@ -38,20 +43,15 @@ extern "C" __attribute__((visibility("default"))) void lammpsplugin_init(void* l
                                                                          void* register_function) {
     // A host that the plugin was not built for is left alone: it may not even want this style. pair_style
     // lmlp is then unknown to it, and the reason stands above in its output.
-    const std::string problem = lmlp_plugin::find_host_problem(lammps);
+    std::string problem = lmlp_plugin::find_host_problem(lammps);
+    lmlp_register_styles_function register_styles = nullptr;
+    if (problem.empty()) register_styles = find_styles(problem);
     if (!problem.empty()) {
         if (lmlp_plugin::is_first_rank(lammps))
             std::fprintf(stderr, "lmlp: pair_style lmlp is not available: %s\n", problem.c_str());
         return;
     }
-    const auto register_style = reinterpret_cast<lmlp_lammps_register>(register_function);
-    lmlp_lammps_plugin plugin = describe(handle);
-    plugin.style = "pair";
-    plugin.name = "lmlp";
-    plugin.creator.v1 = &create_pair;
-    register_style(&plugin, lammps);
-    plugin.style = "fix";
-    plugin.name = "lmlp/select";
-    plugin.creator.v2 = &create_fix;
-    register_style(&plugin, lammps);
+    const std::string version = lmlp_plugin::compiled_version_text();
+    const lmlp_styles_host host{lammps, handle, register_function, version.c_str()};
+    register_styles(&host);
 }

@@ -22,6 +22,16 @@ struct lmlp_lammps_plugin {
 };
 
 typedef void (*lmlp_lammps_register)(lmlp_lammps_plugin* plugin, void* lammps);
+
+/* What lmlpplugin.so hands to lmlp_register_styles() of lmlp_styles.so. */
+struct lmlp_styles_host {
+    void* lammps;
+    void* handle;
+    void* register_function;
+    const char* compiled_version;
+};
+
+typedef void (*lmlp_register_styles_function)(const lmlp_styles_host* host);
 }
 
 #endif

@@ -42,31 +42,64 @@ def test_the_entry_point_is_light() -> None:
     assert done.stdout.strip() == "[]"
 
 
-def test_only_the_entry_point_is_exported() -> None:
+def symbols(file: str, kind: str) -> list[list[str]]:
+    path = Path(plugin_folder()) / file
+    command = ["nm", "-DC", f"--{kind}-only", str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return [line.split() for line in done.stdout.splitlines()]
+
+
+@pytest.mark.parametrize(
+    ("file", "entry"), [("lmlpplugin.so", "lammpsplugin_init"), ("lmlp_styles.so", "lmlp_register_styles")]
+)
+def test_only_the_entry_point_is_exported(file: str, entry: str) -> None:
     """LAMMPS opens plugins with RTLD_GLOBAL: nothing of the core may clash with another library's."""
-    done = subprocess.run(
-        ["nm", "-D", "--defined-only", str(plugin_path())], capture_output=True, text=True, check=True
-    )
-    rows = [line.split() for line in done.stdout.splitlines()]
     # kinds u and lower case: unique and weak template symbols of the C++ library
-    names = [row[-1] for row in rows if row[-2] == "T"]
-    assert names == ["lammpsplugin_init"]
+    assert [row[-1] for row in symbols(file, "defined") if "T" in row] == [entry]
 
 
-def test_nothing_is_needed_whose_name_depends_on_the_integer_sizes() -> None:
-    """Else a LAMMPS of other sizes cannot open the plugin, and nobody tells the user why."""
-    done = subprocess.run(
-        ["nm", "-DC", "--undefined-only", str(plugin_path())], capture_output=True, text=True, check=True
-    )
-    # of what classes derived from Fix and Pair inherit; tagint and imageint are int here
-    assert "LAMMPS_NS::Fix::Fix(" in done.stdout
-    assert "LAMMPS_NS::Fix::set_molecule(" not in done.stdout
+def test_what_lammps_opens_needs_nothing_of_lammps_or_mpi() -> None:
+    """Else another LAMMPS or another MPI cannot open the plugin, and nobody tells the user why."""
+    needed = [" ".join(row) for row in symbols("lmlpplugin.so", "undefined")]
+    assert not [name for name in needed if "LAMMPS_NS" in name or "mpi_" in name.lower()]
+    assert any("LAMMPS_NS::Fix::Fix(" in " ".join(row) for row in symbols("lmlp_styles.so", "undefined"))
+
+
+def test_plugin_without_its_styles(tmp_path: Path) -> None:
+    """The files belong together; loading the first alone names the other."""
+    shutil.copy(Path(plugin_folder()) / "lmlpplugin.so", tmp_path / "alone.so")
+    script = f"plugin unload pair lmlp\nplugin unload fix lmlp/select\nplugin load {tmp_path}/alone.so\n"
+    output = run_lammps(script + "plugin list\n", tmp_path).output
+    assert f"pair_style lmlp is not available: {tmp_path}/lmlp_styles.so" in output
+    assert "belongs beside lmlpplugin.so" in output
+    assert "pair style plugin lmlp" not in output
 
 
 def folder_of(distribution: str, ending: str) -> Path:
     """Folder of a file of an installed distribution."""
     file = next(f for f in metadata.files(distribution) or [] if str(f).endswith(ending))
     return Path(str(file.locate())).resolve().parent
+
+
+def test_every_mismatch_is_named_at_once(tmp_path: Path) -> None:
+    """Another version, other integer sizes, another MPI: none of them keeps LAMMPS from opening the file."""
+    # Open MPI says 256, MPICH fills more
+    (tmp_path / "mpi.h").write_text("#define OPEN_MPI 1\n#define MPI_MAX_LIBRARY_VERSION_STRING 256\n")
+    sources = [str(REPOSITORY / "lammps_plugin" / "src" / name) for name in ("plugin.cpp", "host_check.cpp")]
+    options = ["-DLAMMPS_BIGBIG", "-DLMLP_LAMMPS_VERSION=20220623", '-DLMLP_STYLES_FILE="lmlp_styles.so"']
+    headers = [f"-I{tmp_path}", f"-I{folder_of('lammps', 'include/lammps/pair.h')}"]
+    command = ["c++", "-std=c++20", "-shared", "-fPIC", *options, *headers, *sources, "-o", "other.so"]
+    subprocess.run(command, cwd=tmp_path, check=True)
+    script = "plugin unload pair lmlp\nplugin unload fix lmlp/select\n"
+    script += f"plugin load {tmp_path}/other.so\nplugin list\n"
+    for ranks in (1, 2):
+        output = run_lammps(script, tmp_path, ranks=ranks).output
+        assert output.count("pair_style lmlp is not available") == 1, output
+        assert "this is LAMMPS 22 Jul 2025, the plugin was built for LAMMPS 23 Jun 2022" in output
+        assert "built with -DLAMMPS_SMALLBIG, the plugin with -DLAMMPS_BIGBIG" in output
+        assert "this LAMMPS does not run on Open MPI, the plugin was built with its mpi.h" in output
+        assert "rebuild the plugin for this LAMMPS" in output
+        assert "pair style plugin lmlp" not in output
 
 
 class StandaloneBuild:
