@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cmath>
 #include <numbers>
+#include <tuple>
+#include <utility>
 
 #include "functions/element_weight.hpp"
 #include "padding.hpp"
@@ -114,6 +116,24 @@ int Correlations::add_field(Group& group, int density, int l) {
     return static_cast<int>(group.field_l.size()) - 1;
 }
 
+void Correlations::add_pairs(std::vector<Pair> pairs) {
+    std::stable_sort(pairs.begin(), pairs.end(), [](const Pair& a, const Pair& b) {
+        return std::tie(a.l, a.first) < std::tie(b.l, b.first);
+    });
+    constexpr int width = static_cast<int>(max_width);
+    for (const Pair& pair : pairs) {
+        const int n = static_cast<int>(pair_function_.size()), vector = pair.second / width * width;
+        if (pair_row_.empty() || pair_row_.back().l != pair.l || pair_row_.back().first != pair.first)
+            pair_row_.push_back({pair.l, pair.first, vector, vector + width, n, n});
+        PairRow& row = pair_row_.back();
+        row.begin = std::min(row.begin, vector);
+        row.end = std::max(row.end, vector + width);
+        row.pair_end = n + 1;
+        pair_second_.push_back(pair.second);
+        pair_function_.push_back(pair.function);
+    }
+}
+
 Correlations::Group& Correlations::group_of(int n_factors, int total_l) {
     for (Group& group : groups_)
         if (group.n_factors == n_factors && group.total_l == total_l) return group;
@@ -154,6 +174,7 @@ void Correlations::build(const DescriptorSpec& spec, std::span<const int> atomic
     for (const Density& density : densities)
         density_weight_.insert(density_weight_.end(), density.second.begin(), density.second.end());
 
+    std::vector<Pair> pairs;
     std::size_t next = 0;
     for (std::size_t n = 0; n < feature_.size(); ++n) {
         const std::size_t n_factors = spec.functions[feature_[n]].factors.size();
@@ -164,10 +185,7 @@ void Correlations::build(const DescriptorSpec& spec, std::span<const int> atomic
             l.push_back(l_of_factor[next]);
         }
         if (n_factors == 2) {
-            pair_first_.push_back(density[0]);
-            pair_second_.push_back(density[1]);
-            pair_l_.push_back(l[0]);
-            pair_function_.push_back(static_cast<int>(n));
+            pairs.push_back({l[0], density[0], density[1], static_cast<int>(n)});
             continue;
         }
         int total = 0;
@@ -176,6 +194,7 @@ void Correlations::build(const DescriptorSpec& spec, std::span<const int> atomic
         for (std::size_t k = 0; k < n_factors; ++k) group.field.push_back(add_field(group, density[k], l[k]));
         group.function.push_back(static_cast<int>(n));
     }
+    add_pairs(std::move(pairs));
     view_.n_densities = static_cast<int>(densities.size());
     view_.n_components = (view_.degree + 1) * (view_.degree + 1);
     fill_view();
@@ -202,11 +221,10 @@ void Correlations::fill_view() {
     v.feature = feature_.data();
     v.density_begin = density_begin_.data();
     v.density_weight = density_weight_.data();
-    v.stride = static_cast<int>(padded(v.n_components));
-    v.n_pairs = static_cast<int>(pair_l_.size());
-    v.pair_first = pair_first_.data();
+    v.stride = static_cast<int>(padded(v.n_densities));
+    v.n_pair_rows = static_cast<int>(pair_row_.size());
+    v.pair_row = pair_row_.data();
     v.pair_second = pair_second_.data();
-    v.pair_l = pair_l_.data();
     v.pair_function = pair_function_.data();
     v.n_groups = static_cast<int>(group_views_.size());
     v.group = group_views_.data();

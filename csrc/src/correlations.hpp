@@ -27,6 +27,12 @@ struct CorrelationGroup {
     const int* function;  // index of the function among all correlation functions [n]
 };
 
+// Functions of two factors that share degree and first density: pairs [pair_begin, pair_end), whose second
+// densities lie in [begin, end), whole vectors of any width.
+struct PairRow {
+    int l, first, begin, end, pair_begin, pair_end;
+};
+
 // Plain pointers for the kernels, as PlanView.
 struct CorrelationView {
     int n;               // functions
@@ -38,16 +44,18 @@ struct CorrelationView {
     const int* density_begin;      // [n_angular_radials + 1]
     const double* density_weight;  // [n_densities, n_species]
 
-    // Components y_lm of a density: l^2 for m = 0, l^2 + 2m - 1 (cosine) and l^2 + 2m (sine) for m > 0, rows
-    // padded to `stride`. Each is the moment at `component_moment` of a block of moments times N_lm.
+    // Components y_lm of a density: l^2 for m = 0, l^2 + 2m - 1 (cosine) and l^2 + 2m (sine) for m > 0, each
+    // a row of all densities, padded to `stride`. Each is the moment at `component_moment` of a block of
+    // moments times N_lm.
     int degree;
     int n_components, stride;
     const int* component_moment;
     const double* component_norm;
 
     // Functions of two factors.
-    int n_pairs;
-    const int *pair_first, *pair_second, *pair_l, *pair_function;
+    int n_pair_rows;
+    const PairRow* pair_row;
+    const int *pair_second, *pair_function;
 
     int n_groups;
     const CorrelationGroup* group;
@@ -80,12 +88,17 @@ class Correlations {
         std::vector<int> field_density, field_l, field, function;
         int n_factors = 0, total_l = 0;
     };
+    struct Pair {
+        int l, first, second, function;
+    };
+    void add_pairs(std::vector<Pair> pairs);
     int add_field(Group& group, int density, int l);
     Group& group_of(int n_factors, int total_l);
     void fill_view();
 
     std::vector<int> feature_, density_begin_, component_moment_;
-    std::vector<int> pair_first_, pair_second_, pair_l_, pair_function_;
+    std::vector<PairRow> pair_row_;
+    std::vector<int> pair_second_, pair_function_;
     std::vector<double> density_weight_, component_norm_;
     std::vector<Group> groups_;
     std::vector<CorrelationGroup> group_views_;

@@ -116,7 +116,7 @@ Outcome features(const PlanView& plan, const Center& center, Arena& arena, Angul
     scale(plan.scaling_form, plan.n_slots, slots);
     features_of_slots(plan, slots, result);
     if (plan.correlation.n > 0)
-        correlation_features(plan, make_state(plan, geometry, geometry.moments.m, arena), result);
+        correlation_features(plan, make_state(plan, geometry, geometry.moments.m, arena), arena, result);
     arena.release(mark);
     if (kept != nullptr) *kept = reinterpret_cast<KeptCenter*>(state);
     return outcome;
@@ -244,7 +244,7 @@ inline void tangents_by_moments(const PlanView& plan, const Geometry& geometry, 
     if (plan.correlation.n > 0) state = make_state(plan, geometry, geometry.moments.m, arena);
     const auto use = [&](int s, const MomentTangents& change) {
         if (plan.correlation.n == 0) return;
-        correlation_tangents(plan, state, make_state(plan, geometry, change.m, arena),
+        correlation_tangents(plan, state, make_state(plan, geometry, change.m, arena), arena,
                              d_features.out + s * d_features.out_stride);
     };
     moment_tangents(plan, geometry.nb, geometry.pairs, geometry.moments, arena, d_features.n, d, d_sums, use);

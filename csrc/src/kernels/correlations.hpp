@@ -10,19 +10,20 @@ namespace {
 
 // What the functions of one center are made of.
 struct CorrelationState {
-    double* density;  // y [n_densities, stride]
+    double* density;  // y [n_components, stride], lanes are densities
     double** field;   // per group: rho [n_fields, n_points]
 };
 
-inline double* density_of(const CorrelationView& view, double* density, int d) {
-    return density + static_cast<std::ptrdiff_t>(d) * view.stride;
+// Row of one component of all densities.
+inline double* component_of(const CorrelationView& view, double* density, int c) {
+    return density + static_cast<std::ptrdiff_t>(c) * view.stride;
 }
 
-// Moments (or their changes) of all groups -> y [n_densities, stride]
+// Moments (or their changes) of all groups -> y [n_components, stride]
 inline double* sum_densities(const PlanView& plan, const Neighborhood& nb, double* m, Arena& arena) {
     const CorrelationView& view = plan.correlation;
     const int block = 2 * plan.n_harmonics;
-    double* density = arena.doubles(static_cast<std::size_t>(view.n_densities) * view.stride);
+    double* density = arena.doubles(static_cast<std::size_t>(view.n_components) * view.stride);
     double* total = arena.doubles(block);
     for (int r = 0; r < plan.n_angular_radials; ++r) {
         for (int d = view.density_begin[r]; d < view.density_begin[r + 1]; ++d) {
@@ -33,9 +34,8 @@ inline double* sum_densities(const PlanView& plan, const Neighborhood& nb, doubl
                     sum += fill(weight[nb.species[g]]) * load(moments_of(plan, m, g, r) + i);
                 store(total + i, sum);
             }
-            double* y = density_of(view, density, d);
             for (int c = 0; c < view.n_components; ++c)
-                y[c] = view.component_norm[c] * total[view.component_moment[c]];
+                component_of(view, density, c)[d] = view.component_norm[c] * total[view.component_moment[c]];
         }
     }
     return density;
@@ -47,13 +47,14 @@ inline double* sum_fields(const CorrelationView& view, const CorrelationGroup& g
     double* field = arena.doubles(static_cast<std::size_t>(group.n_fields) * group.n_points);
     for (int k = 0; k < group.n_fields; ++k) {
         const int l = group.field_l[k];
-        const double* y = density_of(view, density, group.field_density[k]) + l * l;
+        const double* y = component_of(view, density, l * l) + group.field_density[k];
         const double* harmonic = group.harmonics + static_cast<std::ptrdiff_t>(l) * l * group.n_points;
         double* rho = field + static_cast<std::ptrdiff_t>(k) * group.n_points;
         for (int p = 0; p < group.n_points; p += W) {
             Vec sum{};
             for (int c = 0; c < 2 * l + 1; ++c)
-                sum += fill(y[c]) * load(harmonic + static_cast<std::ptrdiff_t>(c) * group.n_points + p);
+                sum += fill(y[c * view.stride]) *
+                       load(harmonic + static_cast<std::ptrdiff_t>(c) * group.n_points + p);
             store(rho + p, sum);
         }
     }
@@ -137,50 +138,79 @@ inline void group_gradients(const CorrelationView& view, const CorrelationGroup&
     }
 }
 
-inline void pair_values(const CorrelationView& view, double* density, double* result) {
-    for (int n = 0; n < view.n_pairs; ++n) {
-        const int l = view.pair_l[n];
-        const double* a = density_of(view, density, view.pair_first[n]) + l * l;
-        const double* b = density_of(view, density, view.pair_second[n]) + l * l;
-        double total = 0;
-        for (int c = 0; c < 2 * l + 1; ++c) total += a[c] * b[c];
-        result[view.feature[view.pair_function[n]]] = total / (2 * l + 1);
+// Products of the densities of one degree, row `first` of the matrix: out[b] = sum_m a_m[first] b_m[b] in the
+// vectors that functions ask for.
+inline void add_pair_row(const CorrelationView& view, const PairRow& row, double* a, double* b, double* out) {
+    for (int i = row.begin; i < row.end; i += W) {
+        Vec total = load(out + i);
+        for (int c = row.l * row.l; c < (row.l + 1) * (row.l + 1); ++c)
+            total += fill(component_of(view, a, c)[row.first]) * load(component_of(view, b, c) + i);
+        store(out + i, total);
     }
 }
 
-inline void pair_changes(const CorrelationView& view, double* density, double* change, double* result) {
-    for (int n = 0; n < view.n_pairs; ++n) {
-        const int l = view.pair_l[n];
-        const double* a = density_of(view, density, view.pair_first[n]) + l * l;
-        const double* b = density_of(view, density, view.pair_second[n]) + l * l;
-        const double* d_a = density_of(view, change, view.pair_first[n]) + l * l;
-        const double* d_b = density_of(view, change, view.pair_second[n]) + l * l;
-        double total = 0;
-        for (int c = 0; c < 2 * l + 1; ++c) total += d_a[c] * b[c] + a[c] * d_b[c];
-        result[view.feature[view.pair_function[n]]] = total / (2 * l + 1);
+inline void clear_pair_row(const PairRow& row, double* out) {
+    for (int i = row.begin; i < row.end; i += W) store(out + i, Vec{});
+}
+
+inline void pick_pairs(const CorrelationView& view, const PairRow& row, const double* in, double* result) {
+    const double norm = 1.0 / (2 * row.l + 1);
+    for (int n = row.pair_begin; n < row.pair_end; ++n)
+        result[view.feature[view.pair_function[n]]] = norm * in[view.pair_second[n]];
+}
+
+inline void pair_values(const CorrelationView& view, double* density, Arena& arena, double* result) {
+    double* out = allocate_doubles(arena, view.stride);
+    for (int i = 0; i < view.n_pair_rows; ++i) {
+        const PairRow& row = view.pair_row[i];
+        clear_pair_row(row, out);
+        add_pair_row(view, row, density, density, out);
+        pick_pairs(view, row, out, result);
     }
 }
 
-inline void pair_gradients(const CorrelationView& view, double* density, const double* grad, double* out) {
-    for (int n = 0; n < view.n_pairs; ++n) {
-        const int l = view.pair_l[n];
-        const double factor = grad[view.feature[view.pair_function[n]]] / (2 * l + 1);
-        const double* a = density_of(view, density, view.pair_first[n]) + l * l;
-        const double* b = density_of(view, density, view.pair_second[n]) + l * l;
-        double* d_a = density_of(view, out, view.pair_first[n]) + l * l;
-        double* d_b = density_of(view, out, view.pair_second[n]) + l * l;
-        for (int c = 0; c < 2 * l + 1; ++c) {
-            const double x = a[c], y = b[c];  // both may be the same density
-            d_a[c] += factor * y;
-            d_b[c] += factor * x;
+inline void pair_changes(const CorrelationView& view, double* density, double* change, Arena& arena,
+                         double* result) {
+    double* out = allocate_doubles(arena, view.stride);
+    for (int i = 0; i < view.n_pair_rows; ++i) {
+        const PairRow& row = view.pair_row[i];
+        clear_pair_row(row, out);
+        add_pair_row(view, row, density, change, out);
+        add_pair_row(view, row, change, density, out);
+        pick_pairs(view, row, out, result);
+    }
+}
+
+// dE/dy of both densities of every pair.
+inline void pair_gradients(const CorrelationView& view, double* density, const double* grad, Arena& arena,
+                           double* out) {
+    double* factor = arena.doubles(view.stride);
+    for (int k = 0; k < view.n_pair_rows; ++k) {
+        const PairRow& row = view.pair_row[k];
+        const double norm = 1.0 / (2 * row.l + 1);
+        clear_pair_row(row, factor);
+        for (int n = row.pair_begin; n < row.pair_end; ++n)
+            factor[view.pair_second[n]] += norm * grad[view.feature[view.pair_function[n]]];
+        for (int c = row.l * row.l; c < (row.l + 1) * (row.l + 1); ++c) {
+            const double* y = component_of(view, density, c);
+            double* d_y = component_of(view, out, c);
+            const Vec first = fill(y[row.first]);
+            Vec total{};
+            for (int i = row.begin; i < row.end; i += W) {
+                const Vec f = load(factor + i);
+                total += f * load(y + i);
+                add_to(d_y + i, f * first);
+            }
+            d_y[row.first] += sum(total);
         }
     }
 }
 
 // Features of all correlation functions; result [n_features], other features are left alone.
-inline void correlation_features(const PlanView& plan, const CorrelationState& state, double* result) {
+inline void correlation_features(const PlanView& plan, const CorrelationState& state, Arena& arena,
+                                 double* result) {
     const CorrelationView& view = plan.correlation;
-    pair_values(view, state.density, result);
+    pair_values(view, state.density, arena, result);
     for (int i = 0; i < view.n_groups; ++i) {
         const CorrelationGroup& group = view.group[i];
         if (group.n_factors == 3)
@@ -192,9 +222,9 @@ inline void correlation_features(const PlanView& plan, const CorrelationState& s
 
 // Their changes, where `change` is the state made of the changes of the moments.
 inline void correlation_tangents(const PlanView& plan, const CorrelationState& state,
-                                 const CorrelationState& change, double* result) {
+                                 const CorrelationState& change, Arena& arena, double* result) {
     const CorrelationView& view = plan.correlation;
-    pair_changes(view, state.density, change.density, result);
+    pair_changes(view, state.density, change.density, arena, result);
     for (int i = 0; i < view.n_groups; ++i) {
         const CorrelationGroup& group = view.group[i];
         if (group.n_factors == 3)
@@ -211,22 +241,22 @@ inline void add_field_gradients(const CorrelationView& view, const CorrelationGr
         const int l = group.field_l[k];
         const double* rho = field_gradient + static_cast<std::ptrdiff_t>(k) * group.n_points;
         const double* harmonic = group.harmonics + static_cast<std::ptrdiff_t>(l) * l * group.n_points;
-        double* y = density_of(view, out, group.field_density[k]) + l * l;
+        double* y = component_of(view, out, l * l) + group.field_density[k];
         for (int c = 0; c < 2 * l + 1; ++c) {
             Vec total{};
             for (int p = 0; p < group.n_points; p += W)
                 total += load(rho + p) * load(harmonic + static_cast<std::ptrdiff_t>(c) * group.n_points + p);
-            y[c] += sum(total);
+            y[c * view.stride] += sum(total);
         }
     }
 }
 
-// dE/dG [n_features] -> dE/dy [n_densities, stride]
+// dE/dG [n_features] -> dE/dy [n_components, stride]
 inline double* density_gradients(const PlanView& plan, const CorrelationState& state, const double* grad,
                                  Arena& arena) {
     const CorrelationView& view = plan.correlation;
-    double* out = arena.doubles(static_cast<std::size_t>(view.n_densities) * view.stride);
-    pair_gradients(view, state.density, grad, out);
+    double* out = arena.doubles(static_cast<std::size_t>(view.n_components) * view.stride);
+    pair_gradients(view, state.density, grad, arena, out);
     for (int i = 0; i < view.n_groups; ++i) {
         const CorrelationGroup& group = view.group[i];
         double* field = arena.doubles(static_cast<std::size_t>(group.n_fields) * group.n_points);
@@ -251,7 +281,7 @@ inline void add_correlation_gradients(const PlanView& plan, const Neighborhood& 
         for (int d = view.density_begin[r]; d < view.density_begin[r + 1]; ++d) {
             const double* weight = view.density_weight + static_cast<std::ptrdiff_t>(d) * plan.n_species;
             for (int c = 0; c < view.n_components; ++c)
-                spread[view.component_moment[c]] = view.component_norm[c] * density_of(view, y, d)[c];
+                spread[view.component_moment[c]] = view.component_norm[c] * component_of(view, y, c)[d];
             for (int g = 0; g < nb.n_groups; ++g) {
                 double* m = moments_of(plan, out, g, r);
                 const Vec w = fill(weight[nb.species[g]]);
