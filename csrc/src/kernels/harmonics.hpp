@@ -55,9 +55,8 @@ inline void sum_degrees(HarmonicState<held>* state, int n_vectors, const double*
         if (more) s.q = q, s.q_before = before;
     }
     unrolled<K * D / W>([&](auto i) {
-        double sums[W];
-        store(sums, sums_of<i * W>(total));
-        for (int lane = 0; lane < W; ++lane) out[(i * W + lane) / D][(i * W + lane) % D] = sums[lane];
+        const Vec sums = sums_of<i * W>(total);
+        unrolled<W / D>([&](auto part) { store_lanes<D, part * D>(out[i * W / D + part], sums); });
     });
 }
 

@@ -8,36 +8,51 @@
 namespace lmlp::LMLP_KERNEL {
 namespace {
 
-// Newton coefficients of one m for n rows of coefficients of q_lm, `stride` apart.
-template <int n>
-inline void newton_coefficients(const PlanView& plan, int m, const double* in, std::ptrdiff_t stride,
+// Newton coefficients of one m for n rows of coefficients of q_lm, `stride` apart: those from i on, in one or
+// two vectors.
+template <int n, bool two>
+inline void newton_coefficients(const PlanView& plan, int m, int i, const double* in, std::ptrdiff_t stride,
                                 double* out) {
-    const int row = plan.harmonic_row[m], size = plan.harmonic_row[m + 1] - row;
-    const double* matrix = plan.newton_matrix + plan.newton_row[m];
-    for (int i = 0; i < size; i += W) {
-        const int end = i + W - 1 < plan.degree - m ? i + W - 1 : plan.degree - m;
-        Vec total[n];
-        unrolled<n>([&](auto k) { total[k] = Vec{}; });
-        for (int l = 0; l <= end; ++l) {
-            const Vec column = load(matrix + l * size + i);
-            unrolled<n>([&](auto k) { total[k] += column * fill(in[k * stride + row + l]); });
-        }
-        unrolled<n>([&](auto k) { store(out + k * stride + row + i, total[k]); });
+    const int row = plan.harmonic_row[m], size = plan.harmonic_row[m + 1] - row, last = plan.degree - m;
+    const double* column = plan.newton_matrix + plan.newton_row[m] + i;
+    Vec first[n], second[n];
+    unrolled<n>([&](auto k) { first[k] = second[k] = Vec{}; });
+    int l = 0;
+    for (; l < i + W && l <= last; ++l, column += size) {
+        const Vec upper = load(column), lower = two ? load(column + W) : Vec{};
+        unrolled<n>([&](auto k) {
+            const Vec c = fill(in[k * stride + row + l]);
+            first[k] += upper * c;
+            if constexpr (two) second[k] += lower * c;
+        });
+    }
+    unrolled<n>([&](auto k) { store(out + k * stride + row + i, first[k]); });
+    if constexpr (!two) return;
+    for (; l < i + 2 * W && l <= last; ++l, column += size) {
+        const Vec lower = load(column + W);
+        unrolled<n>([&](auto k) { second[k] += lower * fill(in[k * stride + row + l]); });
+    }
+    unrolled<n>([&](auto k) { store(out + k * stride + row + i + W, second[k]); });
+}
+
+template <int n>
+inline void newton_coefficients(const PlanView& plan, const double* in, std::ptrdiff_t stride, double* out) {
+    for (int m = 0; m <= plan.degree; ++m) {
+        const int size = plan.harmonic_row[m + 1] - plan.harmonic_row[m];
+        int i = 0;
+        for (; i + 2 * W <= size; i += 2 * W) newton_coefficients<n, true>(plan, m, i, in, stride, out);
+        for (; i < size; i += W) newton_coefficients<n, false>(plan, m, i, in, stride, out);
     }
 }
 
 // Those of all rows of dE/dM.
 inline void all_newton_coefficients(const PlanView& plan, int n_halves, const double* in, double* out) {
     const std::ptrdiff_t stride = plan.n_harmonics;
-    for (int m = 0; m <= plan.degree; ++m) {
-        int h = 0;
-        for (; h + 8 <= n_halves; h += 8)
-            newton_coefficients<8>(plan, m, in + h * stride, stride, out + h * stride);
-        for (; h + 4 <= n_halves; h += 4)
-            newton_coefficients<4>(plan, m, in + h * stride, stride, out + h * stride);
-        for (; h < n_halves; h += 2)
-            newton_coefficients<2>(plan, m, in + h * stride, stride, out + h * stride);
-    }
+    constexpr int at_once = W == 8 ? 8 : 2;
+    int h = 0;
+    for (; h + at_once <= n_halves; h += at_once)
+        newton_coefficients<at_once>(plan, in + h * stride, stride, out + h * stride);
+    for (; h < n_halves; h += 2) newton_coefficients<2>(plan, in + h * stride, stride, out + h * stride);
 }
 
 // dE/dM in Newton coefficients -> dE/df and dE/du of n vectors of neighbors from j on, for N radial functions

@@ -74,16 +74,48 @@ inline Outcome measure(const PlanView& plan, const Center& center, double* dista
     return good ? Outcome{} : first_fault(plan, center);
 }
 
-// Groups present, their sizes and starts. `next` [2 * n_species]: where the first angular and the first other
-// neighbor of each species belong.
-inline void make_groups(const PlanView& plan, const Center& center, Arena& arena, const double* distance,
-                        int* next, Neighborhood& nb) {
-    int* n_all = arena.integers(2 * static_cast<std::size_t>(plan.n_species));
-    int* n_angular = n_all + plan.n_species;
+// Where neighbors belong: counts, then places by class. A class is a species and whether the angular cutoff
+// includes the neighbor; the last class is beyond the cutoff. Every class has `streams` places, for pairs
+// p % streams, so that one pair need not wait for the place of the pair before.
+constexpr int streams = 4;
+
+struct Places {
+    int n_classes;
+    int* class_of;  // [n_pairs]
+    int* next;      // [n_classes, streams]
+};
+
+inline Places count_classes(const PlanView& plan, const Center& center, const double* distance,
+                            Arena& arena) {
+    const Places places{2 * plan.n_species + 1,
+                        static_cast<int*>(arena.allocate((center.n_pairs + 1) * sizeof(int))),
+                        arena.integers(streams * (2 * static_cast<std::size_t>(plan.n_species) + 1))};
+    const std::int32_t* species = center.species;
+    const double cutoff = plan.cutoff, angular_cutoff = plan.angular_cutoff;
+    const int outside = places.n_classes - 1;
     for (std::int64_t p = 0; p < center.n_pairs; ++p) {
-        n_all[center.species[p]] += distance[p] < plan.cutoff;
-        n_angular[center.species[p]] += distance[p] < plan.angular_cutoff;
+        const int inside = 2 * species[p] + !(distance[p] < angular_cutoff);
+        places.class_of[p] = distance[p] < cutoff ? inside : outside;
     }
+    for (std::int64_t p = 0; p < center.n_pairs; ++p)
+        ++places.next[places.class_of[p] * streams + p % streams];
+    return places;
+}
+
+// Counts of one class -> places from `begin` on; returns their number.
+inline int start_class(int* next, int begin) {
+    int at = begin;
+    for (int i = 0; i < streams; ++i) {
+        const int n = next[i];
+        next[i] = at;
+        at += n;
+    }
+    return at - begin;
+}
+
+// Groups present, their sizes and starts, and the places of their neighbors. Returns the number of all
+// places.
+inline int make_groups(const PlanView& plan, const Places& places, Arena& arena, Neighborhood& nb) {
     int* groups = static_cast<int*>(arena.allocate((4 * plan.n_species + 1) * sizeof(int)));
     nb.species = groups;
     nb.n_all = groups + plan.n_species;
@@ -91,24 +123,26 @@ inline void make_groups(const PlanView& plan, const Center& center, Arena& arena
     nb.begin = groups + 3 * plan.n_species;
     nb.begin[0] = 0;
     for (int s = 0; s < plan.n_species; ++s) {
-        if (n_all[s] == 0) continue;
-        const int g = nb.n_groups++;
+        const int g = nb.n_groups, begin = nb.begin[g];
+        int* next = places.next + 2 * s * streams;
+        const int n_angular = start_class(next, begin);
+        const int n_other = start_class(next + streams, begin + n_angular);
+        if (n_angular + n_other == 0) continue;
         nb.species[g] = s;
-        nb.n_all[g] = n_all[s];
-        nb.n_angular[g] = n_angular[s];
-        nb.begin[g + 1] = nb.begin[g] + round_up(n_all[s]);
-        next[2 * s] = nb.begin[g];
-        next[2 * s + 1] = nb.begin[g] + n_angular[s];
+        nb.n_all[g] = n_angular + n_other;
+        nb.n_angular[g] = n_angular;
+        nb.begin[g + 1] = begin + round_up(nb.n_all[g]);
+        ++nb.n_groups;
     }
     nb.size = nb.begin[nb.n_groups];
+    return nb.size + start_class(places.next + (places.n_classes - 1) * streams, nb.size);
 }
 
 // Vectors and distances of the neighbors in their order, then unit vectors.
 inline void place_neighbors(const PlanView& plan, const Center& center, Arena& arena, const double* distance,
                             Neighborhood& nb) {
-    int* next = arena.integers(2 * static_cast<std::size_t>(plan.n_species));
-    make_groups(plan, center, arena, distance, next, nb);
-    const std::size_t size = nb.size + W;  // one more for pairs beyond the cutoff
+    const Places places = count_classes(plan, center, distance, arena);
+    const std::size_t size = round_up(make_groups(plan, places, arena, nb));
     nb.x = allocate_doubles(arena, 5 * size);
     nb.y = nb.x + size;
     nb.z = nb.y + size;
@@ -116,14 +150,10 @@ inline void place_neighbors(const PlanView& plan, const Center& center, Arena& a
     nb.inverse_r = nb.r + size;
     nb.pair = static_cast<int*>(arena.allocate(size * sizeof(int)));
     for (std::int64_t p = 0; p < center.n_pairs; ++p) {
-        const double r = distance[p];
-        const bool inside = r < plan.cutoff;
-        int& at = next[2 * center.species[p] + !(r < plan.angular_cutoff)];
-        const int j = inside ? at : nb.size;
-        at += inside;
+        const int j = places.next[places.class_of[p] * streams + p % streams]++;
         const double* v = center.vectors + 3 * p;
         nb.pair[j] = static_cast<int>(p);
-        nb.r[j] = r;
+        nb.r[j] = distance[p];
         nb.x[j] = v[0];
         nb.y[j] = v[1];
         nb.z[j] = v[2];

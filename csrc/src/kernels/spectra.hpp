@@ -104,30 +104,42 @@ struct MomentGradients {
     double* self;  // dE/d(sum_j f_j^2) [n_groups, n_angular_radials]
 };
 
-// The terms of dE/dM of one group: sum_h spread^gh_l M^h_lm.
+// A term of dE/dM: spread^gh_l [stride] M^h_lm.
 struct Partner {
-    const double* spread;  // [n_angular_radials, stride]
-    int group;
+    const double *spread, *moment;
 };
 
-inline void add_partners(const PlanView& plan, const Moments& moments, int g, int r, const Partner* partner,
-                         int n_partners, const MomentGradients& out) {
-    double* grad = moments_of(plan, out.m, g, r);
-    for (int m = 0; m <= plan.degree; ++m) {
-        for (int i = 0; plan.harmonic_row[m] + i < plan.harmonic_row[m + 1]; i += W) {
+// The terms of n partners, added to those before unless they are the `first`.
+template <int n, bool first>
+inline void add_partners(const PlanView& plan, const Partner* partner, double* grad) {
+    for (int i = 0; i < plan.stride; i += W) {
+        Vec spread[n];
+        unrolled<n>([&](auto k) { spread[k] = load(partner[k].spread + i); });
+        for (int m = 0; m <= plan.degree - i; ++m) {
             const int at = plan.harmonic_row[m] + i;
             Vec cosine{}, sine{};
-            for (int n = 0; n < n_partners; ++n) {
-                const Vec spread = load(partner[n].spread + r * plan.stride + i);
-                const double* other = moments_of(plan, moments.m, partner[n].group, r) + at;
-                cosine += spread * load(other);
-                sine += spread * load(other + plan.n_harmonics);
-            }
+            unrolled<n>([&](auto k) {
+                cosine += spread[k] * load(partner[k].moment + at);
+                sine += spread[k] * load(partner[k].moment + plan.n_harmonics + at);
+            });
             const Vec norm = load(plan.harmonic_norm + at);
-            store(grad + at, norm * cosine);
-            store(grad + plan.n_harmonics + at, norm * sine);
+            cosine *= norm;
+            sine *= norm;
+            if (!first) cosine += load(grad + at), sine += load(grad + plan.n_harmonics + at);
+            store(grad + at, cosine);
+            store(grad + plan.n_harmonics + at, sine);
         }
     }
+}
+
+inline void sum_partners(const PlanView& plan, const Partner* partner, int n, double* grad) {
+    if (n == 0)
+        for (int i = 0; i < 2 * plan.n_harmonics; i += W) store(grad + i, Vec{});
+    else if (n == 1)
+        add_partners<1, true>(plan, partner, grad);
+    else
+        add_partners<2, true>(plan, partner, grad);
+    for (int k = 2; k < n; ++k) add_partners<1, false>(plan, partner + k, grad);
 }
 
 // grads [pairs.n, combo_stride] -> dE/dM and dE/d(self terms)
@@ -137,7 +149,7 @@ inline MomentGradients moment_gradients_of_sums(const PlanView& plan, const Neig
     const int n_radials = plan.n_angular_radials;
     const std::size_t n = static_cast<std::size_t>(nb.n_groups) * n_radials;
     const MomentGradients out{allocate_doubles(arena, n * 2 * plan.n_harmonics), arena.doubles(n)};
-    double* spread = arena.doubles(static_cast<std::size_t>(pairs.n) * n_radials * plan.stride);
+    double* spread = allocate_doubles(arena, static_cast<std::size_t>(pairs.n) * n_radials * plan.stride);
     auto* partner = static_cast<Partner*>(arena.allocate((nb.n_groups + 1) * sizeof(Partner)));
     for (int p = 0; p < pairs.n; ++p) {
         const double* grad = grads + static_cast<std::ptrdiff_t>(p) * plan.combo_stride;
@@ -149,13 +161,16 @@ inline MomentGradients moment_gradients_of_sums(const PlanView& plan, const Neig
         }
     }
     for (int g = 0; g < nb.n_groups; ++g) {
-        int n_partners = 0;
-        for (int p = 0; p < pairs.n; ++p) {
-            if (!pairs.by_moments[p] || (pairs.first[p] != g && pairs.second[p] != g)) continue;
-            partner[n_partners++] = {spread + static_cast<std::ptrdiff_t>(p) * n_radials * plan.stride,
-                                     pairs.first[p] == g ? pairs.second[p] : pairs.first[p]};
+        for (int r = 0; r < n_radials; ++r) {
+            int n_partners = 0;
+            for (int p = 0; p < pairs.n; ++p) {
+                if (!pairs.by_moments[p] || (pairs.first[p] != g && pairs.second[p] != g)) continue;
+                const int other = pairs.first[p] == g ? pairs.second[p] : pairs.first[p];
+                partner[n_partners++] = {spread + (p * std::ptrdiff_t{n_radials} + r) * plan.stride,
+                                         moments_of(plan, moments.m, other, r)};
+            }
+            sum_partners(plan, partner, n_partners, moments_of(plan, out.m, g, r));
         }
-        for (int r = 0; r < n_radials; ++r) add_partners(plan, moments, g, r, partner, n_partners, out);
     }
     return out;
 }

@@ -97,6 +97,17 @@ inline bool any(Bits mask) {
     return all != 0;
 }
 
+// n neighboring lanes of v to p, from lane `begin` on.
+template <int n, int begin, int... lane>
+inline void store_lanes(double* p, Vec v, Lanes<lane...>) {
+    typedef double Part __attribute__((vector_size(n * 8), aligned(8), may_alias));
+    *reinterpret_cast<Part*>(p) = __builtin_shufflevector(v, v, (begin + lane)...);
+}
+template <int n, int begin>
+inline void store_lanes(double* p, Vec v) {
+    store_lanes<n, begin>(p, v, typename CountLanes<n>::Type{});
+}
+
 // The first n lanes set to zero.
 inline Vec keep_from(Vec v, int n) {
     double t[W];
@@ -128,8 +139,13 @@ inline Vec exp_nonpositive(Vec x) {
                                                    0.5,
                                                    1.0,
                                                    1.0};
-    Vec p = fill(inverse_factorial[0]);
-    for (int i = 1; i < 14; ++i) p = p * r + fill(inverse_factorial[i]);
+    const Vec square = r * r;  // odd and even powers apart: half the latency
+    Vec odd = fill(inverse_factorial[0]), even = fill(inverse_factorial[1]);
+    for (int i = 2; i < 14; i += 2) {
+        odd = odd * square + fill(inverse_factorial[i]);
+        even = even * square + fill(inverse_factorial[i + 1]);
+    }
+    const Vec p = odd * r + even;
     Bits bits;
     __builtin_memcpy(&bits, &shifted, sizeof(bits));
     bits = (bits + 1023) << 52;
