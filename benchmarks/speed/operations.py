@@ -83,11 +83,12 @@ def feature_slots(s: Sizes, neighbors: float) -> float:
 def backward_slots(s: Sizes, neighbors: float, sides: int = 1) -> float:
     """Slots from gradients of the features to those of the pair vectors, `sides` of them at once."""
     p, rows, a = s.harmonics, s.degree + 1, s.n_angular_radials
-    # recurrence 2 once; sums over l of both parts and both slopes 4 A; then for each m the radial functions
-    # 2 A, their sums 4 A, three directions 6
-    harmonics = 2 * p + rows * 4 + sides * (4 * a * p - 2 * a * rows + rows * (6 * a + 6))
+    # sums over l of both parts and both slopes (Newton's form) 4 A; for each m the radial functions 2 A,
+    # their sums 4 A, three directions 6; powers 4 once
+    harmonics = rows * 4 + sides * (4 * a * p - 2 * a * rows + rows * (6 * a + 6))
     per_neighbor = harmonics + sides * (s.n_radials * 2 + GEOMETRY_BACKWARD)
-    spectra = s.n_pairs_of_groups * s.n_combos * rows + s.n_groups * a * p * (2 * s.n_groups + 4)
+    newton = s.n_groups * 2 * a * rows * (rows + 1) * (rows + 2) // 6  # triangular products
+    spectra = s.n_pairs_of_groups * s.n_combos * rows + s.n_groups * a * p * (2 * s.n_groups + 2) + newton
     weights = s.n_radial_rows * s.n_groups + (s.n_features - s.n_radial_rows) * s.n_pairs_of_groups
     return neighbors * per_neighbor + sides * (spectra + weights)
 

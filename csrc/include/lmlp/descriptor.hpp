@@ -22,7 +22,7 @@ struct ComputeOptions {
         0;  // added to the numbers of centers in messages, where a call is one block of many
 };
 
-// What features() computed of each center, for backward() of the same centers: about 60 KiB per center with
+// What features() computed of each center, for backward() of the same centers: about 35 KiB per center with
 // 100 neighbors. Reused by later calls; one call at a time.
 class DescriptorState {
   public:

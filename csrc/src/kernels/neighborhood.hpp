@@ -74,31 +74,29 @@ inline Outcome measure(const PlanView& plan, const Center& center, double* dista
     return good ? Outcome{} : first_fault(plan, center);
 }
 
-// Where neighbors belong: counts, then places by class. A class is a species and whether the angular cutoff
-// includes the neighbor; the last class is beyond the cutoff. Every class has `streams` places, for pairs
-// p % streams, so that one pair need not wait for the place of the pair before.
+// The pairs within the cutoff and where they belong: counts, then places by class. A class is a species and
+// whether the angular cutoff includes the neighbor. Every class has `streams` places for neighbors i %
+// streams, so that one neighbor need not wait for the place of the one before.
 constexpr int streams = 4;
 
 struct Places {
-    int n_classes;
-    int* class_of;  // [n_pairs]
-    int* next;      // [n_classes, streams]
+    int n;                 // pairs within the cutoff
+    int *pair, *class_of;  // [n]
+    int* next;             // [2 * n_species, streams]
 };
 
 inline Places count_classes(const PlanView& plan, const Center& center, const double* distance,
                             Arena& arena) {
-    const Places places{2 * plan.n_species + 1,
-                        static_cast<int*>(arena.allocate((center.n_pairs + 1) * sizeof(int))),
-                        arena.integers(streams * (2 * static_cast<std::size_t>(plan.n_species) + 1))};
-    const std::int32_t* species = center.species;
-    const double cutoff = plan.cutoff, angular_cutoff = plan.angular_cutoff;
-    const int outside = places.n_classes - 1;
+    const std::size_t most = center.n_pairs + 1;
+    Places places{0, static_cast<int*>(arena.allocate(most * sizeof(int))),
+                  static_cast<int*>(arena.allocate(most * sizeof(int))),
+                  arena.integers(2 * static_cast<std::size_t>(plan.n_species) * streams)};
     for (std::int64_t p = 0; p < center.n_pairs; ++p) {
-        const int inside = 2 * species[p] + !(distance[p] < angular_cutoff);
-        places.class_of[p] = distance[p] < cutoff ? inside : outside;
+        places.pair[places.n] = static_cast<int>(p);
+        places.class_of[places.n] = 2 * center.species[p] + !(distance[p] < plan.angular_cutoff);
+        places.n += distance[p] < plan.cutoff;
     }
-    for (std::int64_t p = 0; p < center.n_pairs; ++p)
-        ++places.next[places.class_of[p] * streams + p % streams];
+    for (int i = 0; i < places.n; ++i) ++places.next[places.class_of[i] * streams + i % streams];
     return places;
 }
 
@@ -113,9 +111,8 @@ inline int start_class(int* next, int begin) {
     return at - begin;
 }
 
-// Groups present, their sizes and starts, and the places of their neighbors. Returns the number of all
-// places.
-inline int make_groups(const PlanView& plan, const Places& places, Arena& arena, Neighborhood& nb) {
+// Groups present, their sizes and starts, and the places of their neighbors.
+inline void make_groups(const PlanView& plan, const Places& places, Arena& arena, Neighborhood& nb) {
     int* groups = static_cast<int*>(arena.allocate((4 * plan.n_species + 1) * sizeof(int)));
     nb.species = groups;
     nb.n_all = groups + plan.n_species;
@@ -135,24 +132,24 @@ inline int make_groups(const PlanView& plan, const Places& places, Arena& arena,
         ++nb.n_groups;
     }
     nb.size = nb.begin[nb.n_groups];
-    return nb.size + start_class(places.next + (places.n_classes - 1) * streams, nb.size);
 }
 
 // Vectors and distances of the neighbors in their order, then unit vectors.
 inline void place_neighbors(const PlanView& plan, const Center& center, Arena& arena, const double* distance,
                             Neighborhood& nb) {
     const Places places = count_classes(plan, center, distance, arena);
-    const std::size_t size = round_up(make_groups(plan, places, arena, nb));
+    make_groups(plan, places, arena, nb);
+    const std::size_t size = nb.size;
     nb.x = allocate_doubles(arena, 5 * size);
     nb.y = nb.x + size;
     nb.z = nb.y + size;
     nb.r = nb.z + size;
     nb.inverse_r = nb.r + size;
     nb.pair = static_cast<int*>(arena.allocate(size * sizeof(int)));
-    for (std::int64_t p = 0; p < center.n_pairs; ++p) {
-        const int j = places.next[places.class_of[p] * streams + p % streams]++;
-        const double* v = center.vectors + 3 * p;
-        nb.pair[j] = static_cast<int>(p);
+    for (int i = 0; i < places.n; ++i) {
+        const int j = places.next[places.class_of[i] * streams + i % streams]++, p = places.pair[i];
+        const double* v = center.vectors + 3 * static_cast<std::ptrdiff_t>(p);
+        nb.pair[j] = p;
         nb.r[j] = distance[p];
         nb.x[j] = v[0];
         nb.y[j] = v[1];

@@ -1,5 +1,6 @@
 // Which element pairs of a center are summed by moments and which by triples: a count of vector
-// operations, its weights fitted to measured times of both paths on molecules and liquids.
+// operations, its weights fitted to measured times of both paths, features and gradients, for 2 to 220
+// neighbors.
 #pragma once
 
 #include "kernels/element_pairs.hpp"
@@ -28,23 +29,28 @@ inline double triple_cost(const PlanView& plan, const Neighborhood& nb, int g, i
     return rows * per_vector * (g == h ? 0.5 * (vectors + 1) : vectors) + 20 * rows;
 }
 
-// Power spectrum of one element pair.
-inline double spectrum_cost(const PlanView& plan) {
-    const double n = (plan.degree + 1.0) * (plan.degree + 1.0);
-    return plan.n_angular_radials * (3 * n / W + 0.6 * n) + plan.n_combos * (plan.degree + 1.0);
+inline double harmonics(const PlanView& plan) {
+    return (plan.degree + 1.0) * (plan.degree + 1.0) * plan.n_angular_radials;
 }
 
-// Harmonics and moments of one neighbor.
-inline double neighbor_cost(const PlanView& plan) {
-    const double n = (plan.degree + 1.0) * (plan.degree + 1.0);
-    return 10.0 * (plan.degree + 1) + n / W * (2 + 2.5 * plan.n_angular_radials);
+// Power spectrum of one element pair, and what the gradients need of it.
+inline double spectrum_cost(const PlanView& plan) {
+    return 1.6 / W * harmonics(plan) + 0.25 * plan.n_combos * (plan.degree + 1);
+}
+
+// Moments of one group: what does not depend on the number of its neighbors, and its vectors of neighbors.
+inline double group_cost(const PlanView& plan, const Neighborhood& nb, int g) {
+    if (nb.n_angular[g] == 0) return 0;
+    const double vectors = round_up(nb.n_angular[g]) / W;
+    return (0.3 + 4.5 / W) * harmonics(plan) +
+           vectors * (0.54 * harmonics(plan) + 2.5 * (plan.degree + 1) * plan.n_angular_radials);
 }
 
 inline void choose_paths(const PlanView& plan, const Neighborhood& nb, AngularPath path,
                          ElementPairs& pairs) {
     if (!plan.has_moments || path == AngularPath::triples) return;
     double by_triples = 0, by_moments = 0;
-    for (int g = 0; g < nb.n_groups; ++g) by_moments += nb.n_angular[g] * neighbor_cost(plan);
+    for (int g = 0; g < nb.n_groups; ++g) by_moments += group_cost(plan, nb, g);
     for (int p = 0; p < pairs.n; ++p) {
         const double triples = triple_cost(plan, nb, pairs.first[p], pairs.second[p]);
         const double spectrum = spectrum_cost(plan);
