@@ -78,17 +78,32 @@ Center center_of(const Environments& environments, std::int64_t i) {
                 "center " + std::to_string(first_center + i) + " failed for an unknown reason");
 }
 
-// One arena per thread, released center by center.
+using Arenas = std::vector<std::unique_ptr<Arena>>;
+
+// work(arena, i) for every center, with one of the arenas per thread, which are reset before.
 template <class Work>
 void for_each_center(const PlanView& plan, const Environments& environments, const ComputeOptions& options,
-                     Work work) {
+                     Arenas& arenas, Work work) {
+    const int threads = thread_count(options.n_threads, environments.n_centers);
+    while (static_cast<int>(arenas.size()) < threads) arenas.push_back(std::make_unique<Arena>());
+    std::atomic<int> next{0};
     const std::int64_t failed = parallel_for(
-        environments.n_centers, options.n_threads, [] { return std::make_unique<Arena>(); },
-        [&](std::unique_ptr<Arena>& arena, std::int64_t i) {
+        environments.n_centers, threads,
+        [&] {
+            Arena* arena = arenas[next++].get();
             arena->reset();
-            return work(*arena, i).fault == Fault::none;
-        });
+            return arena;
+        },
+        [&](Arena* arena, std::int64_t i) { return work(*arena, i).fault == Fault::none; });
     if (failed >= 0) report(plan, environments, failed, options.first_center);
+}
+
+// The right-hand sides of one center.
+Sides backward_sides(const PlanView& plan, const Environments& environments, std::int64_t i,
+                     const double* grad_features, int n_rhs, double* pair_gradients) {
+    const std::int64_t begin = environments.offsets[i] - environments.offsets[0];
+    return {n_rhs, grad_features + i * plan.n_features, environments.n_centers * plan.n_features,
+            pair_gradients + 3 * begin, 3 * environments.n_pairs()};
 }
 
 }  // namespace
@@ -118,15 +133,18 @@ void Descriptor::features(const Environments& environments, double* features,
     const AngularPath path = check_path(plan, options.path);
     check_environments(environments);
     const Kernels& kernel = kernels();
-    for_each_center(plan, environments, options, [&](Arena& arena, std::int64_t i) {
+    Arenas arenas;
+    for_each_center(plan, environments, options, arenas, [&](Arena& arena, std::int64_t i) {
+        arena.reset();
         return kernel.features(plan, center_of(environments, i), arena, path, features + i * plan.n_features,
                                nullptr);
     });
 }
 
 // Kept states lie in one arena per thread, one center after the other, so that little memory is touched.
+// Kept states lie in one arena per thread, one center after the other, so that little memory is touched.
 struct DescriptorState::Centers {
-    std::vector<std::unique_ptr<Arena>> arenas;
+    Arenas arenas, scratch;
     std::vector<KeptCenter*> kept;
     std::int64_t n = 0;  // filled by the last features()
 };
@@ -143,27 +161,13 @@ void Descriptor::features(const Environments& environments, double* features, De
     check_environments(environments);
     auto& centers = *state.centers_;
     centers.n = 0;
-    const int threads = thread_count(options.n_threads, environments.n_centers);
-    while (static_cast<int>(centers.arenas.size()) < threads)
-        centers.arenas.push_back(std::make_unique<Arena>());
     if (static_cast<std::int64_t>(centers.kept.size()) < environments.n_centers)
         centers.kept.resize(environments.n_centers);
-    std::atomic<int> next_arena{0};
     const Kernels& kernel = kernels();
-    const std::int64_t failed = parallel_for(
-        environments.n_centers, threads,
-        [&] {
-            Arena* arena = centers.arenas[next_arena++].get();
-            arena->reset();
-            return arena;
-        },
-        [&](Arena* arena, std::int64_t i) {
-            return kernel
-                       .features(plan, center_of(environments, i), *arena, path,
-                                 features + i * plan.n_features, &centers.kept[i])
-                       .fault == Fault::none;
-        });
-    if (failed >= 0) report(plan, environments, failed, options.first_center);
+    for_each_center(plan, environments, options, centers.arenas, [&](Arena& arena, std::int64_t i) {
+        return kernel.features(plan, center_of(environments, i), arena, path, features + i * plan.n_features,
+                               &centers.kept[i]);
+    });
     centers.n = environments.n_centers;
 }
 
@@ -178,11 +182,9 @@ void Descriptor::backward(const Environments& environments, const double* grad_f
                                                      " centers, the environments have " +
                                                      std::to_string(environments.n_centers));
     const Kernels& kernel = kernels();
-    for_each_center(plan, environments, options, [&](Arena& arena, std::int64_t i) {
-        const std::int64_t begin = environments.offsets[i] - environments.offsets[0];
-        const Sides sides{n_rhs, grad_features + i * plan.n_features,
-                          environments.n_centers * plan.n_features, pair_gradients + 3 * begin,
-                          3 * environments.n_pairs()};
+    for_each_center(plan, environments, options, centers.scratch, [&](Arena& arena, std::int64_t i) {
+        arena.reset();
+        const Sides sides = backward_sides(plan, environments, i, grad_features, n_rhs, pair_gradients);
         return kernel.backward(plan, center_of(environments, i), arena, options.path, sides, centers.kept[i]);
     });
 }
@@ -193,11 +195,10 @@ void Descriptor::backward(const Environments& environments, const double* grad_f
     const AngularPath path = check_path(plan, options.path);
     check_environments(environments);
     const Kernels& kernel = kernels();
-    for_each_center(plan, environments, options, [&](Arena& arena, std::int64_t i) {
-        const std::int64_t begin = environments.offsets[i] - environments.offsets[0];
-        const Sides sides{n_rhs, grad_features + i * plan.n_features,
-                          environments.n_centers * plan.n_features, pair_gradients + 3 * begin,
-                          3 * environments.n_pairs()};
+    Arenas arenas;
+    for_each_center(plan, environments, options, arenas, [&](Arena& arena, std::int64_t i) {
+        arena.reset();
+        const Sides sides = backward_sides(plan, environments, i, grad_features, n_rhs, pair_gradients);
         return kernel.backward(plan, center_of(environments, i), arena, path, sides, nullptr);
     });
 }
@@ -208,7 +209,9 @@ void Descriptor::tangent(const Environments& environments, const double* d_vecto
     const AngularPath path = check_path(plan, options.path);
     check_environments(environments);
     const Kernels& kernel = kernels();
-    for_each_center(plan, environments, options, [&](Arena& arena, std::int64_t i) {
+    Arenas arenas;
+    for_each_center(plan, environments, options, arenas, [&](Arena& arena, std::int64_t i) {
+        arena.reset();
         const std::int64_t begin = environments.offsets[i] - environments.offsets[0];
         const Sides sides{n_rhs, d_vectors + 3 * begin, 3 * environments.n_pairs(),
                           d_features + i * plan.n_features, environments.n_centers * plan.n_features};

@@ -42,7 +42,7 @@ inline double spectrum_cost(const PlanView& plan) {
 inline double group_cost(const PlanView& plan, const Neighborhood& nb, int g) {
     if (nb.n_angular[g] == 0) return 0;
     const double vectors = round_up(nb.n_angular[g]) / W;
-    return (0.3 + 4.5 / W) * harmonics(plan) +
+    return (0.1 + 8.0 / W) * harmonics(plan) +
            vectors * (0.54 * harmonics(plan) + 2.5 * (plan.degree + 1) * plan.n_angular_radials);
 }
 
