@@ -125,27 +125,19 @@ inline Vec exp_nonpositive(Vec x) {
     const Vec n = shifted - magic;
     Vec r = x - n * fill(6.93147180369123816490e-01);  // ln 2 in two parts
     r = r - n * fill(1.90821492927058770002e-10);
-    static constexpr double inverse_factorial[] = {1.0 / 6227020800.0,
-                                                   1.0 / 479001600.0,
-                                                   1.0 / 39916800.0,
-                                                   1.0 / 3628800.0,
-                                                   1.0 / 362880.0,
-                                                   1.0 / 40320.0,
-                                                   1.0 / 5040.0,
-                                                   1.0 / 720.0,
-                                                   1.0 / 120.0,
-                                                   1.0 / 24.0,
-                                                   1.0 / 6.0,
-                                                   0.5,
-                                                   1.0,
-                                                   1.0};
-    const Vec square = r * r;  // odd and even powers apart: half the latency
+    static constexpr double inverse_factorial[] = {1.0 / 6227020800.0, 1.0 / 479001600.0, 1.0 / 39916800.0,
+                                                   1.0 / 3628800.0,    1.0 / 362880.0,    1.0 / 40320.0,
+                                                   1.0 / 5040.0,       1.0 / 720.0,       1.0 / 120.0,
+                                                   1.0 / 24.0,         1.0 / 6.0,         0.5};
+    const Vec square = r * r;  // odd and even powers apart but for the largest terms: half the latency
     Vec odd = fill(inverse_factorial[0]), even = fill(inverse_factorial[1]);
-    for (int i = 2; i < 14; i += 2) {
+    for (int i = 2; i < 12; i += 2) {
         odd = odd * square + fill(inverse_factorial[i]);
         even = even * square + fill(inverse_factorial[i + 1]);
     }
-    const Vec p = odd * r + even;
+    Vec p = odd * r + even;
+    p = p * r + fill(1.0);
+    p = p * r + fill(1.0);
     Bits bits;
     __builtin_memcpy(&bits, &shifted, sizeof(bits));
     bits = (bits + 1023) << 52;
