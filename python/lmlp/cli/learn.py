@@ -131,9 +131,8 @@ def command(
         os.environ["OMP_NUM_THREADS"] = str(threads)
     from lmlp.cli.train import _overrides
     from lmlp.errors import ConfigError
-    from lmlp.lifelong.learn import learn, make_learn_config
-    from lmlp.lifelong.session import inherited, load_model
-    from lmlp.training.config import merge
+    from lmlp.lifelong.base import session_config
+    from lmlp.lifelong.learn import learn
 
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         raise ConfigError("learning runs in one process, with --threads: start it without torchrun")
@@ -163,18 +162,7 @@ def command(
         },
         set_ or [],
     )
-    config = make_learn_config(options)
-    if resume and not config.checkpoint.exists():
-        raise ConfigError(f"--resume: there is no {config.checkpoint}")
-    if not resume:
-        config = make_learn_config(merge(inherited(load_model(model)), options))
-    else:
-        import json
-
-        from lmlp.training.checkpoint import load_checkpoint
-
-        saved = json.loads(load_checkpoint(config.checkpoint)["config"])
-        config = make_learn_config(merge({k: saved[k] for k in ("loss", "model")}, options))
+    config = session_config(options, resume=resume)
     from lmlp.cli.train_view import TrainView
 
     with TrainView() as view:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
@@ -13,6 +12,7 @@ from lmlp import __version__
 from lmlp.export.model_file import read_model_file, write_model_file
 from lmlp.io.composition import formula
 from lmlp.io.write import write_structures
+from lmlp.lifelong.base import make_learn_config
 from lmlp.lifelong.choice import Bounds, choose
 from lmlp.lifelong.config import LearnConfig
 from lmlp.lifelong.memory import Addition, Entry, Memory, State, Update
@@ -20,9 +20,10 @@ from lmlp.lifelong.record import to_bytes
 from lmlp.lifelong.session import LearnRun, SessionDone
 from lmlp.model.data import ModelData
 from lmlp.training.checkpoint import previous_path
-from lmlp.training.config import validated
 from lmlp.training.observer import Observer
 from lmlp.training.selection import AdaptiveSelection
+
+__all__ = ["Outcome", "learn", "make_learn_config", "report_path"]
 
 
 @dataclass(frozen=True)
@@ -40,15 +41,6 @@ class Outcome:
     path: Path
     report: dict[str, Any]
     refused: bool
-
-
-def make_learn_config(values: Mapping[str, Any], source: str = "options") -> LearnConfig:
-    """Validate settings.
-
-    Raises:
-        ConfigError: names the offending key, what was given and what is allowed.
-    """
-    return validated(LearnConfig, values, source)
 
 
 def report_path(config: LearnConfig) -> Path:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 import torch
 
 from lmlp.descriptor.compute import Descriptor
-from lmlp.errors import ConfigError, DataError, ModelFileError
+from lmlp.errors import ConfigError, DataError
 from lmlp.io import DataKeys, read_structures
 from lmlp.io.report import audit
+from lmlp.lifelong.base import load_model
 from lmlp.lifelong.config import LearnConfig
 from lmlp.lifelong.continuation import (
     Options,
@@ -26,7 +26,8 @@ from lmlp.lifelong.continuation import (
     pack_model,
     unpack_model,
 )
-from lmlp.lifelong.memory import Addition, Memory, Update
+from lmlp.lifelong.earlier import begin_memory, unknown
+from lmlp.lifelong.memory import Memory
 from lmlp.lifelong.record import checksum
 from lmlp.lifelong.regularization import ElasticWeights, importances
 from lmlp.lifelong.retention import retention, task_errors
@@ -89,7 +90,7 @@ class LearnRun(Run):
             if c.task in memory.tasks():
                 raise ConfigError(f"{c.memory}: has learned a task {c.task!r} already; choose another name")
             known = memory.known([checksum(s) for s in new])
-            self.new = _unknown(new, known, self.observer)
+            self.new = unknown(new, known, self.observer)
             self.entries = [e for e in memory.entries() if e.n_bytes]
             self.tasks = [*memory.tasks(), c.task]
             self.earlier = [s["provenance"].get("errors", {}) for s in memory.sessions()]
@@ -304,104 +305,3 @@ class LearnRun(Run):
             atoms = inputs[block.first_atom[first] : block.first_atom[first + 1], :16].double()
             rows.append(torch.cat([atoms.mean(dim=0), atoms.std(dim=0, correction=0)]).numpy())
         return np.array(rows)
-
-
-def load_model(path: Path) -> ModelData:
-    """Read a model file or a training checkpoint.
-
-    Raises:
-        ModelFileError: neither.
-    """
-    from lmlp.export.model_file import read_model_file
-    from lmlp.training.checkpoint import load_model_data
-
-    if not path.exists():
-        raise ModelFileError(f"{path}: no such file")
-    try:
-        return read_model_file(path)
-    except ModelFileError as error:
-        try:
-            return load_model_data(path)
-        except ModelFileError:
-            raise error from None
-
-
-def inherited(model: ModelData) -> dict[str, Any]:
-    """Return the settings that a session takes over from the training of its model: loss, decorrelation."""
-    trained = model.provenance.get("config") or {}
-    loss = {k: v for k, v in (trained.get("loss") or {}).items() if k in ("energy", "force", "stress")}
-    final = (trained.get("loss") or {}).get("final_energy")
-    settings: dict[str, Any] = {"loss": loss | ({} if final is None else {"energy": final})}
-    if "decorrelation" in (trained.get("model") or {}):
-        settings["model"] = {"decorrelation": trained["model"]["decorrelation"]}
-    return settings
-
-
-def begin_memory(config: LearnConfig, base: ModelData, observer: Observer) -> None:
-    """Put the data that the model knows into the memory, if they are not there yet.
-
-    Raises:
-        DataError: there is neither a memory nor old data.
-    """
-    if not config.memory.exists() and not config.old:
-        known = base.provenance.get("config", {}).get("data", [])
-        hint = "".join(f" --old {path}" for path in known) or " --old DATA"
-        raise DataError(
-            f"{config.memory}: no such memory file. Without earlier data a model forgets: name those that "
-            f"it was trained on ({hint.strip()}), they enter the memory first"
-        )
-    if not config.old:
-        return
-    keys = DataKeys(**config.keys.model_dump())
-    files = {path: read_structures(path, keys) for path in config.old}
-    check = _first_checks(config, base, [s for structures in files.values() for s in structures])
-    first = 0
-    with Memory(config.memory, create=True) as memory:
-        for path, structures in files.items():
-            roles = {
-                checksum(s): "check" if first + k in check else "train" for k, s in enumerate(structures)
-            }
-            first += len(structures)
-            structures = _unknown(structures, memory.known(list(roles)), observer)
-            if not structures:
-                continue
-            digest = hashlib.sha256("".join(checksum(s) for s in structures).encode()).hexdigest()
-            additions = [Addition(s, role=roles[checksum(s)]) for s in structures]
-            name = Path(path).name.partition(".")[0]
-            memory.commit(Update(f"start-{digest}", "start", {"file": str(path)}, name, additions))
-            observer.on_message(f"{path}: {len(structures)} earlier structures are now in {config.memory}")
-
-
-def _first_checks(config: LearnConfig, base: ModelData, structures: list[Structure]) -> set[int]:
-    """Choose the check structures of old data: those that the model's training held out, if it was with them.
-
-    Raises:
-        DataError, UnknownElementError: data that the model cannot have been trained on.
-    """
-    dataset = make_dataset(structures, extended_elements(base, []))
-    trained = base.provenance.get("config") or {}
-    n = len(structures)
-    if base.provenance.get("data_sha256") == dataset.fingerprint() and not trained.get("valid"):
-        order = np.random.default_rng([trained["seed"], 0]).permutation(n)
-        held_out = order[: int(trained["holdout_fraction"] * n)]
-        if len(held_out):
-            return set(held_out.tolist())
-    order = np.random.default_rng([config.seed, 3]).permutation(n)
-    return set(order[: int(config.check_fraction * n)].tolist())
-
-
-def _unknown(structures: list[Structure], known: set[str], observer: Observer) -> list[Structure]:
-    """Leave out structures that are in the memory or occur twice, and say so."""
-    seen = set(known)
-    kept = []
-    for s in structures:
-        key = checksum(s)
-        if key not in seen:
-            seen.add(key)
-            kept.append(s)
-    if len(kept) < len(structures):
-        observer.on_message(
-            f"{len(structures) - len(kept)} of {len(structures)} structures are known to the memory or occur "
-            "twice: left out"
-        )
-    return kept

@@ -18,11 +18,11 @@ from lmlp.evaluation import evaluate
 from lmlp.export.model_file import read_model_file, write_model_file
 from lmlp.export.random_model import RandomModelOptions, random_model
 from lmlp.io import read_structures, write_structures
+from lmlp.lifelong.base import load_model
 from lmlp.lifelong.continuation import Options, continued_map, continued_potential, extended_elements
 from lmlp.lifelong.learn import learn, make_learn_config, report_path
 from lmlp.lifelong.memory import Memory
 from lmlp.lifelong.regularization import ElasticWeights
-from lmlp.lifelong.session import load_model
 from lmlp.training import Observer, train
 from lmlp.training.config import merge
 from lmlp.training.dataset import make_dataset

@@ -1,0 +1,89 @@
+"""Data that a model knows: how they enter its memory, and how they are recognized."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+
+from lmlp.errors import DataError
+from lmlp.io import DataKeys, read_structures
+from lmlp.lifelong.config import LearnConfig
+from lmlp.lifelong.continuation import extended_elements
+from lmlp.lifelong.memory import Addition, Memory, Update
+from lmlp.lifelong.record import checksum
+from lmlp.model.data import ModelData
+from lmlp.structure import Structure
+from lmlp.training.dataset import make_dataset
+from lmlp.training.observer import Observer
+
+
+def begin_memory(config: LearnConfig, base: ModelData, observer: Observer) -> None:
+    """Put the data that the model knows into the memory, if they are not there yet.
+
+    Raises:
+        DataError: there is neither a memory nor old data.
+    """
+    if not config.memory.exists() and not config.old:
+        known = base.provenance.get("config", {}).get("data", [])
+        hint = "".join(f" --old {path}" for path in known) or " --old DATA"
+        raise DataError(
+            f"{config.memory}: no such memory file. Without earlier data a model forgets: name those that "
+            f"it was trained on ({hint.strip()}), they enter the memory first"
+        )
+    if not config.old:
+        return
+    keys = DataKeys(**config.keys.model_dump())
+    files = {path: read_structures(path, keys) for path in config.old}
+    check = _first_checks(config, base, [s for structures in files.values() for s in structures])
+    first = 0
+    with Memory(config.memory, create=True) as memory:
+        for path, structures in files.items():
+            roles = {
+                checksum(s): "check" if first + k in check else "train" for k, s in enumerate(structures)
+            }
+            first += len(structures)
+            structures = unknown(structures, memory.known(list(roles)), observer)
+            if not structures:
+                continue
+            digest = hashlib.sha256("".join(checksum(s) for s in structures).encode()).hexdigest()
+            additions = [Addition(s, role=roles[checksum(s)]) for s in structures]
+            name = Path(path).name.partition(".")[0]
+            memory.commit(Update(f"start-{digest}", "start", {"file": str(path)}, name, additions))
+            observer.on_message(f"{path}: {len(structures)} earlier structures are now in {config.memory}")
+
+
+def _first_checks(config: LearnConfig, base: ModelData, structures: list[Structure]) -> set[int]:
+    """Choose the check structures of old data: those that the model's training held out, if it was with them.
+
+    Raises:
+        DataError, UnknownElementError: data that the model cannot have been trained on.
+    """
+    dataset = make_dataset(structures, extended_elements(base, []))
+    trained = base.provenance.get("config") or {}
+    n = len(structures)
+    if base.provenance.get("data_sha256") == dataset.fingerprint() and not trained.get("valid"):
+        order = np.random.default_rng([trained["seed"], 0]).permutation(n)
+        held_out = order[: int(trained["holdout_fraction"] * n)]
+        if len(held_out):
+            return set(held_out.tolist())
+    order = np.random.default_rng([config.seed, 3]).permutation(n)
+    return set(order[: int(config.check_fraction * n)].tolist())
+
+
+def unknown(structures: list[Structure], known: set[str], observer: Observer) -> list[Structure]:
+    """Leave out structures that are in the memory or occur twice, and say so."""
+    seen = set(known)
+    kept = []
+    for s in structures:
+        key = checksum(s)
+        if key not in seen:
+            seen.add(key)
+            kept.append(s)
+    if len(kept) < len(structures):
+        observer.on_message(
+            f"{len(structures) - len(kept)} of {len(structures)} structures are known to the memory or occur "
+            "twice: left out"
+        )
+    return kept
