@@ -1,4 +1,4 @@
-// Kernels for any processor, with the flags of the rest of the core.
+// Kernels for any processor, with the flags of the rest of the core: on arm64 they include its vectors.
 #define LMLP_KERNEL generic
 #define LMLP_WIDTH 2
 #include "kernels/center.hpp"
@@ -6,8 +6,14 @@
 
 namespace lmlp {
 
+#if defined(__aarch64__)
+constexpr const char* name = "arm64-neon";
+#else
+constexpr const char* name = "generic";
+#endif
+
 extern const Kernels kernels_generic;
-const Kernels kernels_generic = {"generic",
+const Kernels kernels_generic = {name,
                                  LMLP_WIDTH,
                                  LMLP_KERNEL::features,
                                  LMLP_KERNEL::backward,
