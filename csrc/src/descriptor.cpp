@@ -8,14 +8,22 @@
 #include "lmlp/error.hpp"
 #include "parallel.hpp"
 #include "plan.hpp"
+#include "scratch_pool.hpp"
 
 namespace lmlp {
+
+namespace {
+
+using Arenas = std::vector<std::unique_ptr<Arena>>;
+
+}  // namespace
 
 struct Descriptor::Plan {
     Plan(DescriptorSpec given, std::span<const int> atomic_numbers)
         : spec(std::move(given)), plan(spec, atomic_numbers) {}
     DescriptorSpec spec;
     lmlp::Plan plan;
+    mutable ScratchPool<Arenas> scratch;  // of calls without a state
 };
 
 namespace {
@@ -78,8 +86,6 @@ Center center_of(const Environments& environments, std::int64_t i) {
                 "center " + std::to_string(first_center + i) + " failed for an unknown reason");
 }
 
-using Arenas = std::vector<std::unique_ptr<Arena>>;
-
 // work(arena, i) for every center, with one of the arenas per thread, which are reset before.
 template <class Work>
 void for_each_center(const PlanView& plan, const Environments& environments, const ComputeOptions& options,
@@ -133,15 +139,14 @@ void Descriptor::features(const Environments& environments, double* features,
     const AngularPath path = check_path(plan, options.path);
     check_environments(environments);
     const Kernels& kernel = kernels();
-    Arenas arenas;
-    for_each_center(plan, environments, options, arenas, [&](Arena& arena, std::int64_t i) {
+    const auto arenas = plan_->scratch.take();
+    for_each_center(plan, environments, options, *arenas, [&](Arena& arena, std::int64_t i) {
         arena.reset();
         return kernel.features(plan, center_of(environments, i), arena, path, features + i * plan.n_features,
                                nullptr);
     });
 }
 
-// Kept states lie in one arena per thread, one center after the other, so that little memory is touched.
 // Kept states lie in one arena per thread, one center after the other, so that little memory is touched.
 struct DescriptorState::Centers {
     Arenas arenas, scratch;
@@ -195,8 +200,8 @@ void Descriptor::backward(const Environments& environments, const double* grad_f
     const AngularPath path = check_path(plan, options.path);
     check_environments(environments);
     const Kernels& kernel = kernels();
-    Arenas arenas;
-    for_each_center(plan, environments, options, arenas, [&](Arena& arena, std::int64_t i) {
+    const auto arenas = plan_->scratch.take();
+    for_each_center(plan, environments, options, *arenas, [&](Arena& arena, std::int64_t i) {
         arena.reset();
         const Sides sides = backward_sides(plan, environments, i, grad_features, n_rhs, pair_gradients);
         return kernel.backward(plan, center_of(environments, i), arena, path, sides, nullptr);
@@ -209,8 +214,8 @@ void Descriptor::tangent(const Environments& environments, const double* d_vecto
     const AngularPath path = check_path(plan, options.path);
     check_environments(environments);
     const Kernels& kernel = kernels();
-    Arenas arenas;
-    for_each_center(plan, environments, options, arenas, [&](Arena& arena, std::int64_t i) {
+    const auto arenas = plan_->scratch.take();
+    for_each_center(plan, environments, options, *arenas, [&](Arena& arena, std::int64_t i) {
         arena.reset();
         const std::int64_t begin = environments.offsets[i] - environments.offsets[0];
         const Sides sides{n_rhs, d_vectors + 3 * begin, 3 * environments.n_pairs(),
