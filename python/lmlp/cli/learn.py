@@ -7,12 +7,23 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from lmlp.cli.options import (
+    DATA,
+    RUN,
+    BatchSize,
+    EnergyKey,
+    ForcesKey,
+    Seed,
+    StressKey,
+    Threads,
+    TimeLimit,
+    overrides,
+)
+
 if TYPE_CHECKING:
     from lmlp.lifelong.learn import Outcome
 
-_DATA = "Data"
 _MEMORY = "Memory"
-_RUN = "Run"
 
 
 def command(
@@ -26,7 +37,7 @@ def command(
     output: Annotated[
         Path | None,
         typer.Option(
-            "-o", "--output", help="Model file to write; default: MODEL is replaced.", rich_help_panel=_RUN
+            "-o", "--output", help="Model file to write; default: MODEL is replaced.", rich_help_panel=RUN
         ),
     ] = None,
     memory: Annotated[
@@ -43,7 +54,7 @@ def command(
     ] = None,
     task: Annotated[
         str | None,
-        typer.Option(help="Name of the new data; default: that of the first file.", rich_help_panel=_DATA),
+        typer.Option(help="Name of the new data; default: that of the first file.", rich_help_panel=DATA),
     ] = None,
     memory_structures: Annotated[
         int | None, typer.Option(min=1, help="Bound of the memory (2000).", rich_help_panel=_MEMORY)
@@ -57,39 +68,33 @@ def command(
             min=0.0,
             help="Largest growth of an earlier task's error, e.g. 0.1 for 10 %; beyond it model and memory "
             "stay as they are.",
-            rich_help_panel=_RUN,
+            rich_help_panel=RUN,
         ),
     ] = None,
     networks: Annotated[
         str | None,
         typer.Option(
             help="all (default), or new: only networks of new elements learn, the old stay bit by bit.",
-            rich_help_panel=_RUN,
+            rich_help_panel=RUN,
         ),
     ] = None,
     ewc: Annotated[
         float | None,
-        typer.Option(min=0.0, help="Strength of elastic weight consolidation (0).", rich_help_panel=_RUN),
+        typer.Option(min=0.0, help="Strength of elastic weight consolidation (0).", rich_help_panel=RUN),
     ] = None,
     epochs: Annotated[
         int | None,
-        typer.Option(min=1, help="Epochs (400), each of a tenth of the data.", rich_help_panel=_RUN),
+        typer.Option(min=1, help="Epochs (400), each of a tenth of the data.", rich_help_panel=RUN),
     ] = None,
-    time_limit: Annotated[
-        str | None, typer.Option(help="Time for the whole session, e.g. 6m.", rich_help_panel=_RUN)
-    ] = None,
-    batch_size: Annotated[
-        int | None, typer.Option(min=1, help="Structures per step and member.", rich_help_panel=_RUN)
-    ] = None,
-    seed: Annotated[
-        int | None, typer.Option(min=0, help="Equal seeds repeat a session.", rich_help_panel=_RUN)
-    ] = None,
-    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads.", rich_help_panel=_RUN)] = None,
-    energy_key: Annotated[str | None, typer.Option(help="Name of the energy.", rich_help_panel=_DATA)] = None,
-    forces_key: Annotated[str | None, typer.Option(help="Name of the forces.", rich_help_panel=_DATA)] = None,
-    stress_key: Annotated[str | None, typer.Option(help="Name of the stress.", rich_help_panel=_DATA)] = None,
+    time_limit: TimeLimit = None,
+    batch_size: BatchSize = None,
+    seed: Seed = None,
+    threads: Threads = None,
+    energy_key: EnergyKey = None,
+    forces_key: ForcesKey = None,
+    stress_key: StressKey = None,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Continue an interrupted session.", rich_help_panel=_RUN)
+        bool, typer.Option("--resume", help="Continue an interrupted session.", rich_help_panel=RUN)
     ] = False,
     set_: Annotated[
         list[str] | None,
@@ -97,7 +102,7 @@ def command(
             "--set",
             metavar="KEY=VALUE",
             help="Any other setting, e.g. --set selection.share=0.2. Repeatable.",
-            rich_help_panel=_RUN,
+            rich_help_panel=RUN,
         ),
     ] = None,
 ) -> None:
@@ -129,7 +134,6 @@ def command(
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     if threads is not None:
         os.environ["OMP_NUM_THREADS"] = str(threads)
-    from lmlp.cli.train import _overrides
     from lmlp.errors import ConfigError
     from lmlp.lifelong.base import session_config
     from lmlp.lifelong.learn import learn
@@ -138,7 +142,7 @@ def command(
         raise ConfigError("learning runs in one process, with --threads: start it without torchrun")
     if output is None and model.suffix == ".checkpoint":
         raise ConfigError("a checkpoint is not replaced by a model: name the output (-o)")
-    options = _overrides(
+    options = overrides(
         {
             "start": str(model),
             "data": [str(p) for p in data],
@@ -193,7 +197,8 @@ def _finish(outcome: Outcome, page: Path) -> None:
         f"{counts['suspects']} suspects, {counts['parked']} parked, {counts['removed']} removed from the "
         f"memory; {report['gradient_evaluations']:,} structures per member in all steps"
     )
-    for row in report["suspects"][:10]:
+    suspects = [*report["suspects"], *report.get("check_suspects", [])]
+    for row in suspects[:10]:
         console.print(escape(f"suspect {row['source']}: {row['reason']}"), soft_wrap=True, highlight=False)
     write_retention_report(report, page)
     typer.echo(f"{outcome.path}: model;  {page}: report")

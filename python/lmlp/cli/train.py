@@ -7,13 +7,24 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from lmlp.cli.options import (
+    DATA,
+    RUN,
+    BatchSize,
+    EnergyKey,
+    ForcesKey,
+    Seed,
+    StressKey,
+    Threads,
+    TimeLimit,
+    overrides,
+)
+
 if TYPE_CHECKING:
     from lmlp.training.config import TrainConfig
     from lmlp.training.workers import Workers
 
-_DATA = "Data"
 _MODEL = "Model"
-_RUN = "Run"
 
 
 def command(
@@ -26,7 +37,7 @@ def command(
         typer.Option(
             "--data",
             help="Training structures: extended XYZ or anything ASE reads, also .xz or .gz. May be repeated.",
-            rich_help_panel=_DATA,
+            rich_help_panel=DATA,
         ),
     ] = None,
     valid: Annotated[
@@ -35,22 +46,15 @@ def command(
             "--valid",
             help="Held-out structures: no member trains on them; test errors and calibration come from them. "
             "Without it a share of the data (holdout_fraction, 5 %) is held out.",
-            rich_help_panel=_DATA,
+            rich_help_panel=DATA,
         ),
     ] = None,
-    energy_key: Annotated[
-        str | None, typer.Option(help="Name of the energy in the files.", rich_help_panel=_DATA)
-    ] = None,
-    forces_key: Annotated[
-        str | None, typer.Option(help="Name of the forces in the files.", rich_help_panel=_DATA)
-    ] = None,
-    stress_key: Annotated[
-        str | None,
-        typer.Option(help="Name of the stress in the files; `none` ignores it.", rich_help_panel=_DATA),
-    ] = None,
+    energy_key: EnergyKey = None,
+    forces_key: ForcesKey = None,
+    stress_key: StressKey = None,
     output: Annotated[
         Path | None,
-        typer.Option("-o", "--output", help="Model file to write, e.g. model.pt.", rich_help_panel=_RUN),
+        typer.Option("-o", "--output", help="Model file to write, e.g. model.pt.", rich_help_panel=RUN),
     ] = None,
     preset: Annotated[
         str | None,
@@ -63,6 +67,15 @@ def command(
         float | None,
         typer.Option(help="Cutoff radius in Å; the preset's own by default.", rich_help_panel=_MODEL),
     ] = None,
+    open_elements: Annotated[
+        bool,
+        typer.Option(
+            "--open-elements",
+            help="Symmetry functions and element table that carry any element to come (lmlp learn), also "
+            "functions that the present ones have no use for.",
+            rich_help_panel=_MODEL,
+        ),
+    ] = False,
     members: Annotated[
         int | None,
         typer.Option(
@@ -84,47 +97,32 @@ def command(
         ),
     ] = None,
     epochs: Annotated[
-        int | None, typer.Option(min=1, help="Passes through the data (200).", rich_help_panel=_RUN)
+        int | None, typer.Option(min=1, help="Passes through the data (200).", rich_help_panel=RUN)
     ] = None,
-    time_limit: Annotated[
-        str | None,
-        typer.Option(
-            help="Time for the whole run, e.g. 90s, 6m, 1h30m; the step size decays so as to end in time.",
-            rich_help_panel=_RUN,
-        ),
-    ] = None,
-    batch_size: Annotated[
-        int | None, typer.Option(min=1, help="Structures per step and member.", rich_help_panel=_RUN)
-    ] = None,
-    optimizer: Annotated[str | None, typer.Option(help="core or adamw.", rich_help_panel=_RUN)] = None,
+    time_limit: TimeLimit = None,
+    batch_size: BatchSize = None,
+    optimizer: Annotated[str | None, typer.Option(help="core or adamw.", rich_help_panel=RUN)] = None,
     selection: Annotated[
         str | None,
         typer.Option(
             help="uniform (default): all data in every epoch; adaptive: a tenth of them, rather those "
             "that are not learned yet; or that share, e.g. 0.2.",
-            rich_help_panel=_RUN,
+            rich_help_panel=RUN,
         ),
     ] = None,
-    seed: Annotated[
-        int | None,
-        typer.Option(
-            min=0, help="Of weights, splits and orders; equal seeds repeat a run.", rich_help_panel=_RUN
-        ),
-    ] = None,
-    threads: Annotated[
-        int | None, typer.Option(min=1, help="CPU threads; default: all cores.", rich_help_panel=_RUN)
-    ] = None,
+    seed: Seed = None,
+    threads: Threads = None,
     memory_budget: Annotated[
         str | None,
         typer.Option(
             "--memory-budget",
             "--memory",
             help="For data, neighbor lists and features, e.g. 4GB (2G); data that need more stay on disk.",
-            rich_help_panel=_RUN,
+            rich_help_panel=RUN,
         ),
     ] = None,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Continue from <output>.checkpoint.", rich_help_panel=_RUN)
+        bool, typer.Option("--resume", help="Continue from <output>.checkpoint.", rich_help_panel=RUN)
     ] = False,
     set_: Annotated[
         list[str] | None,
@@ -132,7 +130,7 @@ def command(
             "--set",
             metavar="KEY=VALUE",
             help="Any key of config.yaml, e.g. --set loss.energy=20. May be repeated.",
-            rich_help_panel=_RUN,
+            rich_help_panel=RUN,
         ),
     ] = None,
 ) -> None:
@@ -158,7 +156,7 @@ def command(
       torchrun --nproc-per-node 4 -m lmlp train config.yaml
 
     [bold]config.yaml[/bold] has the keys data, valid, output, keys.{energy,forces,stress,virial}, elements,
-    descriptor.{preset,cutoff,options,spec},
+    descriptor.{preset,cutoff,options,open_elements,spec},
     model.{members,hidden,activation,decorrelation,keep,atomic_energies},
     model.baseline.{type,inner,outer,pairs},
     loss.{energy,final_energy,force,stress},
@@ -177,7 +175,7 @@ def command(
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     from lmlp.training.config import load_config, make_config, merge
 
-    overrides = _overrides(
+    given = overrides(
         {
             "data": [str(p) for p in data] if data else None,
             "valid": [str(p) for p in valid] if valid else None,
@@ -187,6 +185,7 @@ def command(
             "keys.stress": stress_key,
             "descriptor.preset": preset,
             "descriptor.cutoff": cutoff,
+            "descriptor.open_elements": open_elements or None,
             "model.members": members,
             "model.hidden": None if hidden is None else _sizes(hidden),
             "model.activation": activation,
@@ -202,7 +201,7 @@ def command(
         },
         set_ or [],
     )
-    settings = load_config(config, overrides) if config is not None else make_config(merge({}, overrides))
+    settings = load_config(config, given) if config is not None else make_config(merge({}, given))
     if settings.threads is not None:
         os.environ["OMP_NUM_THREADS"] = str(settings.threads)  # before any OpenMP runtime starts
 
@@ -266,30 +265,3 @@ def _sizes(text: str) -> list[int]:
 def _baseline(name: str | None) -> Any:
     """Return a section, so that --set can add radii to it."""
     return {"type": name} if name not in (None, "none") else name
-
-
-def _overrides(options: dict[str, Any], assignments: list[str]) -> dict[str, Any]:
-    """Nest dotted keys; ``assignments`` are KEY=VALUE with YAML values."""
-    import yaml
-
-    from lmlp.errors import ConfigError
-
-    pairs = [(key, value) for key, value in options.items() if value is not None]
-    for text in assignments:
-        key, separator, value = text.partition("=")
-        if not separator or not key:
-            raise ConfigError(f"--set {text!r}: write KEY=VALUE, e.g. loss.energy=20")
-        try:
-            pairs.append((key.strip(), yaml.safe_load(value)))
-        except yaml.YAMLError:
-            raise ConfigError(f"--set {text!r}: {value!r} is no value") from None
-    result: dict[str, Any] = {}
-    for key, value in pairs:
-        *path, last = key.split(".")
-        section = result
-        for part in path:
-            section = section.setdefault(part, {})
-            if not isinstance(section, dict):
-                raise ConfigError(f"{key}: {part} is not a section")
-        section[last] = value
-    return result

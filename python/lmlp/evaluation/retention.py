@@ -31,6 +31,12 @@ def write_retention_report(report: Mapping[str, Any], path: str | Path) -> None:
             "Excluded from learning and kept: their loss stayed far above that of their task. Look at their "
             "labels first; if those are right, the model lacks capacity for them.",
         ),
+        _listed(
+            "Suspects among the check structures",
+            report.get("check_suspects", []),
+            "They count in the errors above, nothing is learned from them; errors without them are in the "
+            "JSON report. One that was fine before may have been forgotten.",
+        ),
         _listed("Parked", report["parked"], "Learned well; looked at again now and then."),
         _listed(
             "Removed from the memory",

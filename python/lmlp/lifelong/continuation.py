@@ -36,7 +36,7 @@ def extended_elements(model: ModelData, numbers: Sequence[int]) -> list[int]:
         raise UnknownElementError(
             f"{names}: the model's symmetry functions are of element mode, one set per neighbor element "
             f"({', '.join(model.elements)}); it cannot learn new ones. Train one with element weights: "
-            "--set descriptor.options.channels=1ns --set descriptor.options.keep_all=true"
+            "lmlp train --open-elements"
         )
     elements = [*model.elements, *map(symbol, new)]
     try:
@@ -45,7 +45,7 @@ def extended_elements(model: ModelData, numbers: Sequence[int]) -> list[int]:
         raise UnknownElementError(
             f"{names}: the model's element table {model.descriptor.get('table')} does not reach so far, and "
             f"a model keeps its table for life ({error}); train one with the table h-og "
-            "(--set descriptor.options.table=h-og)"
+            "(lmlp train --open-elements)"
         ) from None
     twins = _indistinguishable(model, elements)
     if twins:
@@ -53,7 +53,7 @@ def extended_elements(model: ModelData, numbers: Sequence[int]) -> list[int]:
             f"{names}: the model's symmetry functions see no difference between "
             + " and ".join(twins)
             + ". Functions that were of no use for the first elements have been left out of it; train the "
-            "first model with --set descriptor.options.keep_all=true"
+            "first model with --open-elements"
         )
     return old + new
 

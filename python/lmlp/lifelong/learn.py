@@ -102,10 +102,13 @@ def memory_update(run: LearnRun) -> tuple[Update, list[dict[str, str]]]:
     n_old = len(run.entries)
 
     def state(i: int) -> State:
-        if i < n_old and (i in checks or not sampler.ledger.uses[i]):
-            return run.entries[i].state
+        if i in run.odd:
+            return State("suspect", reason=run.odd[i])
         if i in checks:
-            return State(reason="kept to measure errors")
+            known = i < n_old and run.entries[i].state.status == "active"
+            return run.entries[i].state if known else State(reason="kept to measure errors")
+        if i < n_old and not sampler.ledger.uses[i]:
+            return run.entries[i].state
         return State(sampler.status(i), float(sampler.ledger.factor[i]), sampler.reason(i))
 
     now = [state(i) for i in range(len(run.dataset))]
@@ -150,9 +153,9 @@ def _write_suspects(run: LearnRun) -> None:
     """Write the suspects of this session beside the model, with the reasons."""
     sampler = cast(AdaptiveSelection, run.trainer.sampler)
     suspects = [
-        replace(s, info={**s.info, "lmlp_source": s.source, "lmlp_reason": sampler.reason(i)})
+        replace(s, info={**s.info, "lmlp_source": s.source, "lmlp_reason": run.reason(i)})
         for i, s in enumerate(run.dataset.structures)
-        if sampler.status(i) == "suspect"
+        if sampler.status(i) == "suspect" or i in run.odd
     ]
     path = run.config.output.with_suffix(".suspects.xyz")
     if suspects:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable
 from typing import Any, cast
 
 import numpy as np
@@ -28,6 +29,7 @@ from lmlp.lifelong.continuation import (
 )
 from lmlp.lifelong.earlier import begin_memory, unknown
 from lmlp.lifelong.memory import Memory
+from lmlp.lifelong.outliers import check_outliers
 from lmlp.lifelong.record import checksum
 from lmlp.lifelong.regularization import ElasticWeights, importances
 from lmlp.lifelong.retention import retention, task_errors
@@ -42,9 +44,11 @@ from lmlp.training.distances import joined_distances, shortest_distances
 from lmlp.training.observer import Observer
 from lmlp.training.restore import potential_from_state
 from lmlp.training.run import Run
-from lmlp.training.selection import NAMES, PARKED, AdaptiveSelection
+from lmlp.training.selection import NAMES, PARKED, SUSPECT, AdaptiveSelection
 from lmlp.training.store import Store
 from lmlp.training.trainer import Split, Trainer
+
+_COMPARED = 200  # training structures per task that check structures are compared with
 
 
 class SessionDone(Exception):
@@ -262,7 +266,33 @@ class LearnRun(Run):
             self.after = task_errors(
                 trainer.potential, trainer.store, trainer.references, self._check_groups(), factors
             )
+            self._look_at_checks(factors)
         return keep_networks(data, self.base) if self.config.networks == "new" else data
+
+    def _look_at_checks(self, factors: tuple[float, float]) -> None:
+        """Find check structures with suspicious labels, and tell the errors of their tasks without them."""
+        trainer, sampler = self.trainer, cast(AdaptiveSelection, self.trainer.sampler)
+        used = np.unique(np.concatenate(self.split.train))
+        used = used[sampler.ledger.status[used] != SUSPECT]
+        some = [
+            np.random.default_rng([self.config.seed, 4]).permutation(used[self.task_of[used] == t])[
+                :_COMPARED
+            ]
+            for t in range(len(self.tasks))
+        ]
+        rule = self.config.selection
+        self.odd = check_outliers(trainer, self.task_of, self.checks, np.concatenate(some), rule)
+        odd = np.array(list(self.odd), dtype=np.int64)
+        affected = {self.tasks[t] for t in self.task_of[odd]}
+        groups = {n: np.setdiff1d(g, odd) for n, g in self._check_groups().items() if n in affected}
+        rest = task_errors(trainer.potential, trainer.store, trainer.references, groups, factors)
+        for name, errors in rest.items():
+            kept = ("n", "energy_rmse", "force_rmse")
+            self.after[name]["without_suspects"] = {key: errors[key] for key in kept}
+
+    def reason(self, i: int) -> str:
+        """Say why a structure is parked, excluded, or a suspect among the check structures."""
+        return self.odd.get(i) or cast(AdaptiveSelection, self.trainer.sampler).reason(i)
 
     def _selected(self) -> dict[str, Any]:
         return {}  # the report has more of it
@@ -270,31 +300,31 @@ class LearnRun(Run):
     def report(self) -> dict[str, Any]:
         """Return the retention report as plain data."""
         sampler = cast(AdaptiveSelection, self.trainer.sampler)
-        rows = range(len(self.dataset))
-        listed = {
-            name: [
-                {
-                    "source": self.dataset.structures[i].source,
-                    "task": self.tasks[self.task_of[i]],
-                    "reason": sampler.reason(i),
-                }
-                for i in rows
-                if sampler.status(i) == name and sampler.ledger.uses[i]
-            ]
-            for name in NAMES[1:]
-        }
+        used = [i for i in range(len(self.dataset)) if sampler.ledger.uses[i]]
+        listed = {name: self._listed([i for i in used if sampler.status(i) == name]) for name in NAMES[1:]}
         return {
             "session": self.session,
             "task": self.config.task,
             **retention(self.before, self.after, self.config.task, self.earlier),
             "max_forgetting": self.config.max_forgetting,
             "suspects": listed["suspect"],
+            "check_suspects": self._listed(self.odd),
             "parked": listed["parked"],
             "n_earlier": len(self.entries),
             "n_new": len(self.new),
             "gradient_evaluations": int(sampler.ledger.uses.sum()) // self.base.n_members,
             "seconds": round(self.progress.elapsed, 1),
         }
+
+    def _listed(self, ids: Iterable[int]) -> list[dict[str, str]]:
+        return [
+            {
+                "source": self.dataset.structures[i].source,
+                "task": self.tasks[self.task_of[i]],
+                "reason": self.reason(i),
+            }
+            for i in ids
+        ]
 
     def points(self) -> np.ndarray:
         """Return what each structure is like: mean and spread of its atoms' first 16 inputs."""

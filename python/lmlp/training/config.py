@@ -77,7 +77,22 @@ class DescriptorConfig(_Section):
     preset: str = "eeacsf-resolved"
     cutoff: Positive | None = None
     options: dict[str, Any] = Field(default_factory=dict)
+    open_elements: bool = Field(default=False, description="functions that any element to come can share")
     spec: dict[str, Any] | None = None
+
+    @property
+    def preset_options(self) -> dict[str, Any]:
+        """Options of the preset; given ones come before those that ``open_elements`` stands for."""
+        if not self.open_elements:
+            return self.options
+        shared = {"channels": "1ns"} if self.preset == "eeacsf-resolved" else {}
+        return {"keep_all": True, "table": "h-og", **shared, **self.options}
+
+    @model_validator(mode="after")
+    def _one_source(self) -> DescriptorConfig:
+        if self.open_elements and self.spec is not None:
+            raise ValueError("open_elements belongs to presets; a descriptor block says itself what it has")
+        return self
 
 
 def _baseline_by_name(value: Any) -> Any:

@@ -242,7 +242,7 @@ class Run:
         columns, constant, twins = useful_columns(store.moments)
         if len(columns) == 0:
             raise DataError("every symmetry function is constant on these data: enlarge the cutoff")
-        if len(columns) == descriptor.n_features or self.config.descriptor.options.get("keep_all"):
+        if len(columns) == descriptor.n_features or self.config.descriptor.preset_options.get("keep_all"):
             return descriptor, store, store.moments
         self.observer.on_message(
             f"{len(constant) + len(twins)} of {descriptor.n_features} symmetry functions left out: "
@@ -263,7 +263,7 @@ class Run:
         d = self.config.descriptor
         if d.spec is not None:
             return d.spec
-        return make_preset(d.preset, elements, d.cutoff, **d.options)
+        return make_preset(d.preset, elements, d.cutoff, **d.preset_options)
 
     def _atomic_energies(self) -> np.ndarray:
         dataset = self.dataset

@@ -13,6 +13,7 @@ import pytest
 import torch
 from lmlp.cli.app import app
 from lmlp.descriptor.compute import Descriptor
+from lmlp.descriptor.presets import make_preset, preset_names
 from lmlp.errors import ConfigError, DataError, UnknownElementError
 from lmlp.evaluation import evaluate
 from lmlp.export.model_file import read_model_file, write_model_file
@@ -24,7 +25,7 @@ from lmlp.lifelong.learn import learn, make_learn_config, report_path
 from lmlp.lifelong.memory import Memory
 from lmlp.lifelong.regularization import ElasticWeights
 from lmlp.training import Observer, train
-from lmlp.training.config import merge
+from lmlp.training.config import make_config, merge
 from lmlp.training.dataset import make_dataset
 from lmlp.training.store import Store
 from typer.testing import CliRunner
@@ -189,6 +190,27 @@ def test_elements_that_the_descriptor_cannot_carry(trained, start):
     write_structures(start / "new.xyz", [replace(oxygen(1)[0], numbers=np.array([79, 8, 8, 8], np.int32))])
     with pytest.raises(UnknownElementError, match="table h-xe"):
         learn(make_learn_config(_values(start)))
+
+
+def test_first_model_for_elements_to_come(tmp_path):
+    write_structures(tmp_path / "train.xyz", oxygen(8))
+    small = [f"--set=descriptor.options.{o}" for o in ("n_radial=3", "n_angular=2", "l_max=1")]
+    options = ["--epochs=1", "--members=1", "--hidden=4", "--threads=1", *small]
+    data = ["--data", str(tmp_path / "train.xyz"), "-o"]
+    for name, more in {"closed.pt": [], "open.pt": ["--open-elements"]}.items():
+        result = CliRunner().invoke(app, ["train", *data, str(tmp_path / name), *options, *more])
+        assert result.exit_code == 0, result.output
+    with pytest.raises(UnknownElementError, match="--open-elements"):
+        extended_elements(read_model_file(tmp_path / "closed.pt"), [8, 1])
+    assert extended_elements(read_model_file(tmp_path / "open.pt"), [8, 1, 79]) == [8, 1, 79]
+    for preset in preset_names():
+        options = {"preset": preset, "open_elements": True, "options": {"table": "h-xe"}}
+        d = make_config({"data": "x", "output": "y", "descriptor": options}).descriptor
+        spec = make_preset(d.preset, ["O"], **d.preset_options)
+        assert spec["table"] == "h-xe"  # what is given comes first
+        assert len({f["weight"] for f in spec["functions"] if f["kind"] == "radial"}) > 1
+    with pytest.raises(ConfigError, match="open_elements belongs to presets"):
+        settings(tmp_path, oxygen(2), descriptor={"open_elements": True})
 
 
 def test_without_memory_or_with_known_data(start):

@@ -1,0 +1,65 @@
+"""Options that ``lmlp train`` and ``lmlp learn`` have in common, and how options become settings."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+DATA = "Data"
+RUN = "Run"
+
+EnergyKey = Annotated[str | None, typer.Option(help="Name of the energy in the files.", rich_help_panel=DATA)]
+ForcesKey = Annotated[str | None, typer.Option(help="Name of the forces in the files.", rich_help_panel=DATA)]
+StressKey = Annotated[
+    str | None,
+    typer.Option(help="Name of the stress in the files; `none` ignores it.", rich_help_panel=DATA),
+]
+TimeLimit = Annotated[
+    str | None,
+    typer.Option(
+        help="Time for the whole run, e.g. 90s, 6m, 1h30m; the step size decays so as to end in time.",
+        rich_help_panel=RUN,
+    ),
+]
+BatchSize = Annotated[
+    int | None, typer.Option(min=1, help="Structures per step and member.", rich_help_panel=RUN)
+]
+Seed = Annotated[
+    int | None,
+    typer.Option(min=0, help="Of weights, splits and orders; equal seeds repeat a run.", rich_help_panel=RUN),
+]
+Threads = Annotated[
+    int | None, typer.Option(min=1, help="CPU threads; default: all cores.", rich_help_panel=RUN)
+]
+
+
+def overrides(options: dict[str, Any], assignments: list[str]) -> dict[str, Any]:
+    """Nest dotted keys; ``assignments`` are KEY=VALUE with YAML values.
+
+    Raises:
+        ConfigError: no KEY=VALUE, or a key below one that is no section.
+    """
+    import yaml
+
+    from lmlp.errors import ConfigError
+
+    pairs = [(key, value) for key, value in options.items() if value is not None]
+    for text in assignments:
+        key, separator, value = text.partition("=")
+        if not separator or not key:
+            raise ConfigError(f"--set {text!r}: write KEY=VALUE, e.g. loss.energy=20")
+        try:
+            pairs.append((key.strip(), yaml.safe_load(value)))
+        except yaml.YAMLError:
+            raise ConfigError(f"--set {text!r}: {value!r} is no value") from None
+    result: dict[str, Any] = {}
+    for key, value in pairs:
+        *path, last = key.split(".")
+        section = result
+        for part in path:
+            section = section.setdefault(part, {})
+            if not isinstance(section, dict):
+                raise ConfigError(f"{key}: {part} is not a section")
+        section[last] = value
+    return result

@@ -1,0 +1,87 @@
+"""Check structures whose labels look wrong: nothing is learned from them, but the report rests on them."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from lmlp.training.batching import make_batch
+from lmlp.training.loss import structure_errors
+from lmlp.training.rule import SelectionRule
+from lmlp.training.schedule import loss_weights
+from lmlp.training.trainer import Trainer
+
+_BATCH = 16
+_ENOUGH = 5
+
+
+def structure_losses(trainer: Trainer, ids: np.ndarray) -> np.ndarray:
+    """Return the loss of single structures with the present weights, mean over the members ``[n]``."""
+    weights = loss_weights(trainer.config.loss, 1.0)
+    found = [np.zeros(0)]
+    for start in range(0, len(ids), _BATCH):
+        batch, labels = make_batch(
+            trainer.store, trainer.references, [ids[start : start + _BATCH]], shared=True
+        )
+        prediction = trainer.potential.predict(batch, forces=trainer.with_forces)
+        with torch.no_grad():
+            loss = structure_errors(prediction, batch, labels).loss(weights)
+        found.append(loss.double().mean(dim=0).numpy())
+    return np.concatenate(found)
+
+
+def relative_outliers(check: np.ndarray, train: np.ndarray, rule: SelectionRule) -> np.ndarray:
+    """Compare the losses of a task's check structures with those of its training structures.
+
+    A loss is an outlier where that of a training structure would make it a suspect: it is ``suspect_loss``
+    times the (clipped) mean and lies ``suspect_deviations`` robust standard deviations above the median, on
+    a logarithmic scale. What is not trained on has larger losses; the distance of the medians is therefore
+    taken off first, if there are enough check structures to tell it.
+
+    Args:
+        check, train: losses ``[n]``, ``[m]``.
+        rule: numbers.
+
+    Returns:
+        loss over the mean of the training structures for outliers, 0 for others ``[n]``.
+    """
+    if not len(train) or not len(check):
+        return np.zeros(len(check))
+    tiny = float(np.finfo(float).tiny)
+    logs, others = np.log(np.maximum(check, tiny)), np.log(np.maximum(train, tiny))
+    middle = float(np.median(others))
+    width = 1.4826 * float(np.median(np.abs(others - middle)))
+    mean = float(np.minimum(train, rule.clip * np.median(train)).mean())
+    gap = max(float(np.median(logs)) - middle, 0.0) if len(check) >= _ENOUGH else 0.0
+    far = logs - gap > middle + rule.suspect_deviations * width
+    large = logs - gap > np.log(max(mean, tiny)) + np.log(rule.suspect_loss)
+    return np.where(far & large, np.exp(logs) / max(mean, tiny), 0.0)
+
+
+def check_outliers(
+    trainer: Trainer, tasks: np.ndarray, checks: np.ndarray, train: np.ndarray, rule: SelectionRule
+) -> dict[int, str]:
+    """Find outliers among the check structures of all tasks, by the present weights.
+
+    Args:
+        trainer: with the final weights in place.
+        tasks: number of the task of each structure.
+        checks: check structures.
+        train: structures that losses are compared with.
+        rule: numbers of selection.
+
+    Returns:
+        reason by structure.
+    """
+    found = {}
+    for task in np.unique(tasks[checks]):
+        mine = checks[tasks[checks] == task]
+        losses = structure_losses(trainer, mine)
+        ratios = relative_outliers(losses, structure_losses(trainer, train[tasks[train] == task]), rule)
+        for i in np.flatnonzero(ratios):
+            found[int(mine[i])] = (
+                f"suspect check structure (wrong label, or more than the model can describe): loss "
+                f"{ratios[i]:.2g} times the mean of its task's training structures; its error is part of the "
+                "report, nothing is learned from it"
+            )
+    return found

@@ -1,0 +1,55 @@
+"""Wrong labels among check structures are reported; honest structures, learned less well, are not."""
+
+from dataclasses import replace
+
+import numpy as np
+from lmlp.io import read_structures, write_structures
+from lmlp.lifelong.learn import learn, make_learn_config
+from lmlp.lifelong.memory import Memory
+from lmlp.lifelong.outliers import relative_outliers
+from lmlp.training.rule import SelectionRule
+
+from tests.python.lifelong.test_learn import _values, start, trained, with_hydrogen  # noqa: F401  (fixtures)
+
+
+def test_outliers_by_known_losses():
+    rng = np.random.default_rng(0)
+    rule = SelectionRule()
+    train = np.exp(rng.normal(0, 0.7, 400))
+    check = 8.0 * np.exp(rng.normal(0, 0.7, 60))  # a gap between training and check losses is no guilt
+    assert not relative_outliers(check, train, rule).any()
+    check[[3, 40]] *= 400.0
+    found = relative_outliers(check, train, rule)
+    assert np.flatnonzero(found).tolist() == [3, 40]
+    mean = np.minimum(train, 10 * np.median(train)).mean()
+    assert np.allclose(found[[3, 40]], check[[3, 40]] / mean)
+    # too few to tell the gap: none is taken off
+    assert relative_outliers(np.array([1.0, 500.0]), train, rule).astype(bool).tolist() == [False, True]
+    # far from a narrow distribution, but not large: left alone
+    assert not relative_outliers(np.array([2.0]), np.full(50, 1.0), rule).any()
+    assert relative_outliers(np.zeros(0), train, rule).tolist() == []
+    assert relative_outliers(check, np.zeros(0), rule).tolist() == [0.0] * 60
+
+
+def test_wrong_labels_among_check_structures(start):  # noqa: F811
+    """Of 30 new structures six are checked: one has a wrong energy, one the forces of other atoms."""
+    given = with_hydrogen(30, seed=5)
+    first, second = (int(i) for i in np.random.default_rng([1, 0]).permutation(30)[[0, 4]])
+    given[first] = replace(given[first], energy=given[first].energy + 20.0)
+    given[second] = replace(given[second], forces=3.0 * np.roll(given[second].forces, 1, axis=0))
+    write_structures(start / "new.xyz", given)
+    report = learn(make_learn_config(_values(start, epochs=40))).report
+    found = {row["source"].rpartition(":")[2] for row in report["check_suspects"]}
+    assert found == {str(first), str(second)}
+    after = report["tasks"]["new"]["after"]
+    assert after["n"] == 6
+    assert after["without_suspects"]["n"] == 4
+    # the wrong labels dominate: 20 eV of at most 5 atoms in one of six structures is 1.6 eV/atom
+    assert after["energy_rmse"] > 1.6 > 4 * after["without_suspects"]["energy_rmse"]
+    assert after["force_rmse"] > 2 * after["without_suspects"]["force_rmse"]
+    assert "without_suspects" not in report["tasks"]["train"]["after"]
+    with Memory(start / "model.memory") as memory:
+        marked = memory.entries("suspect", role="check")
+        assert {e.source.rpartition(":")[2] for e in marked} == found
+    written = {s.info["lmlp_source"].rpartition(":")[2] for s in read_structures(start / "next.suspects.xyz")}
+    assert found <= written  # beside those that were learned from
