@@ -93,6 +93,15 @@ def command(
     energy_key: EnergyKey = None,
     forces_key: ForcesKey = None,
     stress_key: StressKey = None,
+    stream: Annotated[
+        str | None,
+        typer.Option(
+            metavar="N|file",
+            help="Learn in batches of N structures, or file by file, one session each; --time-limit and "
+            "--epochs are those of one batch.",
+            rich_help_panel=RUN,
+        ),
+    ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Continue an interrupted session.", rich_help_panel=RUN)
     ] = False,
@@ -113,13 +122,17 @@ def command(
     elements get new networks and atomic energies; descriptor, scaling and atomic energies of the old stay.
 
     [bold]Files[/bold] (beside the output): <stem>.learning.html and .json, the retention report;
-    <stem>.suspects.xyz; <stem>.learning.checkpoint while it runs ([bold]--resume[/bold]).
+    <stem>.suspects.xyz; <stem>.learning.checkpoint while it runs ([bold]--resume[/bold]). With
+    [bold]--stream[/bold]: <stem>.stream.jsonl and .png, errors batch by batch; reports and suspects of each
+    batch in the folder <stem>.stream.
 
     [bold]Examples[/bold]
 
       lmlp learn model.pt new.xyz --old train.xyz -o model2.pt
 
       lmlp learn model.pt new.xyz --max-forgetting 0.1
+
+      lmlp learn model.pt pool.xyz --old train.xyz -o model2.pt --stream 25 --time-limit 1m
 
       lmlp learn model.checkpoint new.xyz --old train.xyz -o model2.pt --set optimizer.frozen=0.2
 
@@ -166,6 +179,11 @@ def command(
         },
         set_ or [],
     )
+    if stream is not None:
+        from lmlp.cli.learn_stream import run_stream
+
+        run_stream(options, stream, resume=resume)
+        return
     config = session_config(options, resume=resume)
     from lmlp.cli.train_view import TrainView
 

@@ -27,6 +27,7 @@ class LearnConfig(TrainConfig):
         memory: memory file.
         old: data that the model knows and the memory does not; they enter the memory first.
         task: name of the new data.
+        frames: of the structures in ``data``, the first new one and the one after the last; None for all.
         selection: rule of adaptive selection.
         networks: train all networks, or those of new elements only.
         ewc: strength of elastic weight consolidation, 0 for none.
@@ -40,6 +41,7 @@ class LearnConfig(TrainConfig):
     memory: Path
     old: list[Path] = Field(default_factory=list)
     task: str = Field(min_length=1)
+    frames: tuple[int, int] | None = None
     optimizer: LearnOptimizer = Field(default_factory=LearnOptimizer)
     selection: SelectionRule = Field(default_factory=SelectionRule)
     networks: Literal["all", "new"] = "all"

@@ -51,6 +51,10 @@ from lmlp.training.trainer import Split, Trainer
 _COMPARED = 200  # training structures per task that check structures are compared with
 
 
+class NothingNew(DataError):
+    """The memory knows all new structures."""
+
+
 class SessionDone(Exception):
     """The memory holds this session already: the model was written before."""
 
@@ -100,7 +104,7 @@ class LearnRun(Run):
             self.earlier = [s["provenance"].get("errors", {}) for s in memory.sessions()]
             old = memory.structures(self.entries)
         if not self.new:
-            raise DataError("nothing to learn: all new structures are known to the memory")
+            raise NothingNew("nothing to learn: all new structures are known to the memory")
         present = {int(z) for s in [*old, *self.new] for z in np.unique(s.numbers)}
         numbers = extended_elements(self.base, sorted(present))
         dataset = make_dataset([*old, *self.new], numbers)
@@ -113,6 +117,7 @@ class LearnRun(Run):
         c = self.config
         keys = DataKeys(**c.keys.model_dump())
         structures = [s for path in c.data for s in read_structures(path, keys)]
+        structures = structures[slice(*c.frames)] if c.frames else structures
         report = audit(structures)
         self.observer.on_data(report, None)
         report.raise_for_errors()

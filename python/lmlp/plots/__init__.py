@@ -12,6 +12,7 @@ from lmlp.plots.nve_energy import energy_drift, plot_nve_energy
 from lmlp.plots.parity import plot_parity
 from lmlp.plots.reliability import plot_reliability
 from lmlp.plots.sigma_vs_error import plot_sigma_vs_error
+from lmlp.plots.stream import plot_stream
 from lmlp.plots.style import save, to_data_uri
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "plot_parity",
     "plot_reliability",
     "plot_sigma_vs_error",
+    "plot_stream",
     "read_log",
     "save",
     "to_data_uri",

@@ -1,0 +1,93 @@
+"""``lmlp learn --stream``: batches one after the other, a line for each."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from lmlp.training.observer import Observer
+
+
+class _Quiet(Observer):
+    """Passes on messages; the sessions' own progress would fill the screen."""
+
+    def on_message(self, text: str) -> None:
+        """Print a line."""
+        typer.echo(text)
+
+
+def run_stream(options: dict[str, Any], stream: str, *, resume: bool) -> None:
+    """Learn all batches; exits with 1 if one of them was refused.
+
+    Args:
+        options: settings of each session.
+        stream: structures per batch, or ``file``.
+        resume: go on after the last finished batch.
+    """
+    from lmlp.lifelong.base import make_learn_config
+    from lmlp.lifelong.stream import learn_stream, stream_log
+    from lmlp.plots import plot_stream, save
+
+    config = make_learn_config(options)
+    batches = make_batches(options, stream)
+    typer.echo(f"{len(batches)} batches. RMSE on check structures, energies in meV/atom, forces in meV/Å:")
+    typer.echo(
+        "task, new structures in memory | tasks before the stream | batches so far | new, before -> after"
+    )
+    try:
+        records = learn_stream(
+            options, batches, observer=_Quiet(), resume=resume, on_batch=lambda r: typer.echo(line(r))
+        )
+    except KeyboardInterrupt:
+        typer.echo("Stopped. All progress is kept; the same command with --resume goes on.")
+        raise typer.Exit(130) from None
+    picture = config.output.with_suffix(".stream.png")
+    save(plot_stream(records), picture)
+    typer.echo(
+        f"{config.output}: model;  {stream_log(config.output)}, {picture}: errors;  "
+        f"{config.output.with_suffix('.stream')}: report and suspects of each batch"
+    )
+    refused = [r["task"] for r in records if r["refused"]]
+    if refused:
+        typer.echo(f"lmlp: refused, as more than max_forgetting was lost: {', '.join(refused)}", err=True)
+        raise typer.Exit(1)
+
+
+def make_batches(options: dict[str, Any], stream: str) -> list[Any]:
+    """Divide the data.
+
+    Raises:
+        ConfigError: neither a number nor ``file``.
+    """
+    from lmlp.errors import ConfigError
+    from lmlp.io import DataKeys
+    from lmlp.lifelong.stream import cut, one_file_each
+
+    files = [Path(p) for p in options["data"]]
+    if stream == "file":
+        return one_file_each(files)
+    if not stream.isdigit() or int(stream) < 1:
+        raise ConfigError(f"--stream {stream!r}: give structures per batch, e.g. 25, or `file`")
+    return cut(files, int(stream), DataKeys(**options.get("keys", {})))
+
+
+def line(record: dict[str, Any]) -> str:
+    """Sum up a batch in a line."""
+
+    def both(errors: dict[str, Any] | None) -> str:
+        if not errors:
+            return "–"
+        return " / ".join("–" if errors[k] is None else f"{1e3 * errors[k]:.4g}" for k in _KEYS)
+
+    new = f"{both(record['new']['before'])} -> {both(record['new']['after'])}"
+    more = f", {record['suspects']} suspects" if record["suspects"] else ""
+    more += ", REFUSED" if record["refused"] else ""
+    return (
+        f"{record['task']}: {record['n_new']} in {record['n_memory']} | {both(record['old']['after'])} | "
+        f"{both(record['stream']['after'])} | {new} | {record['seconds']:.0f} s{more}"
+    )
+
+
+_KEYS = ("energy_rmse", "force_rmse")
