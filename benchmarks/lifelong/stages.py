@@ -119,13 +119,14 @@ def run_stage(
         return
     folder.mkdir(parents=True, exist_ok=True)
     note.write_text(key)
-    start = time.perf_counter()
+    start, cpu = time.perf_counter(), time.process_time()
     used = _learn(settings, stage, seen, folder, previous) if learning else _train(settings, seen, folder)
     result = {
         **json.loads(key),
         "seed": settings["seed"],
         "stage": stage.number,
         "seconds": round(time.perf_counter() - start, 1),
+        "cpu_seconds": round(time.process_time() - cpu, 1),
         **used,
         "errors": {s.name: errors(folder / "model.pt", s.test) for s in stages},
     }
