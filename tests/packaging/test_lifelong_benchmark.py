@@ -27,8 +27,7 @@ def load(monkeypatch):
         spec.loader.exec_module(module)
         return module
 
-    modules = {name: loaded(name) for name in ("matrices", "stages")}
-    return {**modules, "run": loaded("run")}
+    return {name: loaded(name) for name in ("matrices", "stages", "run", "stream")}
 
 
 def cell(method, stage, force, count):
@@ -121,6 +120,25 @@ def test_all_methods_on_tiny_data(load, tmp_path, monkeypatch, capsys) -> None:
     after = json.loads((folder / "results.json").read_text())
     assert after["errors"] == before["errors"]
     assert capsys.readouterr().out.count("done before") == 1
+
+
+def test_stream_on_tiny_data(load, tmp_path, monkeypatch, capsys) -> None:
+    monkeypatch.setenv("LMLP_DATA", str(tiny(tmp_path)))
+    files = ["--old", "toy/b.xyz", "--new", "toy/bt.xyz", "--tests", "toy/b.xyz", "toy/bt.xyz"]
+    sizes = ["--size", "8", "--members", "1", "--epochs", "2", "--batch-epochs", "2", "--threads", "1"]
+    main, out = load["stream"].main, tmp_path / "out"
+    main([*files, *sizes, "--output", str(out)])
+    results = json.loads((out / "stream.json").read_text())
+    assert [r["task"] for r in results] == ["before", "stream-001", "stream-002"]
+    forces = [r["tests"]["bt"]["force_rmse"] for r in results]
+    assert len(set(forces)) == 3
+    assert (out / "stream.md").read_text().count("| stream-00") == 2
+    # stopped after learning, before testing: only the test is done again
+    (out / "stream.json").write_text(json.dumps(results[:2]))
+    main([*files, *sizes, "--output", str(out)])
+    again = json.loads((out / "stream.json").read_text())
+    assert [r["tests"] for r in again] == [r["tests"] for r in results]
+    assert (out / "stream.png").stat().st_size > 1000
 
 
 @pytest.mark.parametrize("name", sorted(p.stem for p in (FOLDER / "sequences").glob("*.yaml")))

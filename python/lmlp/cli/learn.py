@@ -124,7 +124,7 @@ def command(
     [bold]Files[/bold] (beside the output): <stem>.learning.html and .json, the retention report;
     <stem>.suspects.xyz; <stem>.learning.checkpoint while it runs ([bold]--resume[/bold]). With
     [bold]--stream[/bold]: <stem>.stream.jsonl and .png, errors batch by batch; reports and suspects of each
-    batch in the folder <stem>.stream.
+    batch in the folder <stem>.batches.
 
     [bold]Examples[/bold]
 

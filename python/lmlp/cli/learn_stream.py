@@ -47,7 +47,7 @@ def run_stream(options: dict[str, Any], stream: str, *, resume: bool) -> None:
     save(plot_stream(records), picture)
     typer.echo(
         f"{config.output}: model;  {stream_log(config.output)}, {picture}: errors;  "
-        f"{config.output.with_suffix('.stream')}: report and suspects of each batch"
+        f"{config.output.with_suffix('.batches')}: report and suspects of each batch"
     )
     refused = [r["task"] for r in records if r["refused"]]
     if refused:

@@ -61,7 +61,7 @@ def learn_stream(
     """Learn batches one after the other; each goes on from the model and the memory that the last one left.
 
     The k-th batch is a session with the task ``<task>-00k``. Its retention report and suspects are kept in
-    the folder ``<stem>.stream``; a line in ``<stem>.stream.jsonl`` sums it up. A batch that is refused
+    the folder ``<stem>.batches``; a line in ``<stem>.stream.jsonl`` sums it up. A batch that is refused
     (``max_forgetting``) leaves model and memory as they were; the next goes on from there. A batch that the
     memory knows already is left out.
 
@@ -157,7 +157,7 @@ def _finished(config: LearnConfig) -> dict[str, Any] | None:
 
 def _keep(config: LearnConfig) -> None:
     """Copy what the next session would overwrite."""
-    folder = config.output.with_suffix(".stream")
+    folder = config.output.with_suffix(".batches")
     folder.mkdir(exist_ok=True)
     for path, name in (
         (report_path(config), f"{config.task}.json"),

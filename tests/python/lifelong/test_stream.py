@@ -39,7 +39,7 @@ def test_a_stream_in_batches(start):  # noqa: F811
     with Memory(start / "model.memory") as memory:
         assert memory.tasks() == ["train", "pool-001", "pool-002", "pool-003"]
         assert [e.source for e in memory.entries() if e.task != "train"] == sources
-    reports = sorted((start / "next.stream").glob("*.json"))
+    reports = sorted((start / "next.batches").glob("*.json"))
     assert [json.loads(p.read_text())["task"] for p in reports] == ["pool-001", "pool-002", "pool-003"]
     assert len(read_model_file(start / "next.pt").provenance["lineage"]) == 3
     with pytest.raises(ConfigError, match="has learned 'pool-001' already"):
