@@ -28,6 +28,9 @@ def setup(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str | No
         "mpiexec": mpiexec()[0],
     }
     monkeypatch.setattr(engines, "find_program", programs.get)
+    # what the user of this machine has built is not looked at
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.delenv("LMLP_TORCH_BACKEND", raising=False)
     return programs
 
 
@@ -37,9 +40,9 @@ def diagnosis() -> dict[str, Check]:
 
 def test_a_whole_setup_runs_on_one_and_two_ranks(setup: dict) -> None:
     found = diagnosis()
-    assert {name: check.status for name, check in found.items()} == dict.fromkeys(
-        ("lammps", "plugin", "mpi", "simulation"), "ok"
-    )
+    working = dict.fromkeys(("lammps", "plugin", "mpi", "simulation"), "ok")
+    assert {name: check.status for name, check in found.items()} == working | {"torch backend": "missing"}
+    assert found["torch backend"].fix == "lmlp build-torch-backend"
     assert found["simulation"].values["ranks"] == [1, 2]
     assert "5 steps of a tiny model on 1 rank and 2 ranks" in found["simulation"].detail
 
@@ -135,5 +138,18 @@ def test_wrong_numbers_are_found(setup: dict, monkeypatch: pytest.MonkeyPatch) -
 def test_simulation_that_stops(setup: dict, monkeypatch: pytest.MonkeyPatch) -> None:
     setup["mpiexec"] = None
     script = simulation._script
-    monkeypatch.setattr(simulation, "_script", lambda model: script(model).replace("tiny.pt", "other.pt"))
+    monkeypatch.setattr(simulation, "_script", lambda *given: script(*given).replace("tiny.pt", "other.pt"))
     assert "cannot load" in diagnosis()["simulation"].detail
+
+
+def test_torch_backend_that_does_not_load(
+    setup: dict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    library = tmp_path / "lmlp_torch_backend.so"
+    library.write_bytes(b"no library")
+    monkeypatch.setenv("LMLP_TORCH_BACKEND", str(library))
+    found = diagnosis()["torch backend"]
+    assert found.status == "error"
+    assert str(library) in found.detail
+    monkeypatch.setenv("LMLP_TORCH_BACKEND", str(tmp_path / "elsewhere.so"))
+    assert "is no file" in diagnosis()["torch backend"].detail

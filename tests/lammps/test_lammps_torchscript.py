@@ -6,13 +6,14 @@ The two backends share no code: one is C++ kernels, the other the TorchScript of
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 from pathlib import Path
 
 import numpy as np
 import pytest
 from lammps_case import DUMP, ELEMENTS, Case
-from lammps_run import LammpsResult, columns, write_data
+from lammps_run import LMP, LammpsResult, columns, write_data
 
 SYMBOLS = " ".join(ELEMENTS)
 BAR = 1e-10
@@ -219,3 +220,15 @@ def test_cuda(case: Case, run, full_run) -> None:
     result = run(pair_style(case, "device cuda"), ranks=2, check=False)
     words = "sees no CUDA device" if torch.version.cuda else "was built without CUDA"
     fails(result, f"device cuda: torch {torch.__version__} {words}", "use device cpu")
+
+
+def test_doctor_tries_the_backend(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from lmlp.diagnosis.torch_backend import check_torch_backend
+
+    monkeypatch.setenv("XDG_CACHE_HOME", str(cache))
+    monkeypatch.delenv("LMLP_TORCH_BACKEND", raising=False)
+    program = tmp_path / "lmp"
+    program.write_text(f'#!/bin/sh\nexec {shlex.join(LMP)} "$@"\n')
+    program.chmod(0o755)
+    found = check_torch_backend(str(program), None, "")
+    assert (found.status, Path(found.values["path"]).parents[2]) == ("ok", cache)

@@ -36,10 +36,13 @@ def check_engines() -> list[Check]:
     if plugin.status == "error":
         return [lammps, plugin, mpi]
     from lmlp.diagnosis.simulation import check_simulation
+    from lmlp.diagnosis.torch_backend import check_torch_backend
 
     load = "" if plugin.values["found_automatically"] else f"plugin load {plugin.values['path']}\n"
     launcher = mpi.values["launcher"] if mpi.status == "ok" else None
-    return [lammps, plugin, mpi, check_simulation(lmp, launcher, load)]
+    simulation = check_simulation(lmp, launcher, load)
+    backend = check_torch_backend(lmp, plugin.values["path"], load)
+    return [lammps, plugin, mpi, simulation, backend]
 
 
 def find_program(name: str) -> str | None:

@@ -32,25 +32,40 @@ def check_simulation(lmp: str, launcher: str | None, load: str) -> Check:
         launcher: ``mpiexec`` that works with it, or None.
         load: lines that load the plugin, "" where it is found by itself.
     """
+    commands = [[lmp], [launcher, "-n", "2", lmp]] if launcher else [[lmp]]
     try:
-        with tempfile.TemporaryDirectory(prefix="lmlp-doctor-") as folder:
-            model = Path(folder) / "tiny.pt"
-            _write_tiny_model(model)
-            expected = _core_energy(model)
-            found = []
-            for command in ([lmp], [launcher, "-n", "2", lmp]) if launcher else ([lmp],):
-                code, output = run_lammps(command, load + _script(model))
-                if code != 0:
-                    return _broken(command, error_of(output))
-                problem = _compare(output, expected)
-                if problem:
-                    return _broken(command, problem)
-                found.append(1 if len(command) == 1 else 2)
+        expected, problem = run_tiny_model(commands, load)
     except Exception as error:
         return Check("simulation", "error", f"no tiny model could be made: {first_line(error)}", DOCS)
+    if problem:
+        return Check("simulation", "error", f"{STEPS} steps of a tiny model {problem}", DOCS)
+    found = [1, 2][: len(commands)]
     ranks = " and ".join(f"{n} rank{'s' if n > 1 else ''}" for n in found)
     text = f"{STEPS} steps of a tiny model on {ranks}; energies as in the core"
     return Check("simulation", "ok", text, values={"ranks": found, "energy": expected})
+
+
+def run_tiny_model(commands: list[list[str]], load: str, settings: str = "") -> tuple[float, str]:
+    """Run a tiny model for five steps with each of the commands, and compare its energy with the core's.
+
+    Args:
+        commands: the program and its arguments, on one rank or on two.
+        load: lines that load the plugin, "" where it is found by itself.
+        settings: of ``pair_style lmlp``.
+
+    Returns:
+        The core's energy in eV, and what went wrong first, beginning with the ranks ("" for nothing).
+    """
+    with tempfile.TemporaryDirectory(prefix="lmlp-doctor-") as folder:
+        model = Path(folder) / "tiny.pt"
+        _write_tiny_model(model)
+        expected = _core_energy(model)
+        for command in commands:
+            code, output = run_lammps(command, load + _script(model, settings))
+            problem = _compare(output, expected) if code == 0 else error_of(output)
+            if problem:
+                return expected, f"{'on two ranks' if len(command) > 1 else 'on one rank'}: {problem}"
+    return expected, ""
 
 
 def _write_tiny_model(path: Path) -> None:
@@ -74,13 +89,13 @@ def _core_energy(model: Path) -> float:
     return predict(backend, pairs, np.array(TYPES, dtype=np.int32) - 1).energy
 
 
-def _script(model: Path) -> str:
+def _script(model: Path, settings: str) -> str:
     atoms = "\n".join(
         f"create_atoms {kind} single {x} {y} {z}" for kind, (x, y, z) in zip(TYPES, POSITIONS, strict=True)
     )
     return (
         f"units metal\natom_style atomic\nregion box block 0 {EDGE} 0 {EDGE} 0 {EDGE}\ncreate_box 2 box\n"
-        f"{atoms}\nmass 1 1.008\nmass 2 15.999\npair_style lmlp\n"
+        f"{atoms}\nmass 1 1.008\nmass 2 15.999\npair_style lmlp {settings}\n"
         f"pair_coeff * * {model} {' '.join(ELEMENTS)}\n"
         "fix move all nve\nfix sigma all pair 5 lmlp sigma_f 1\ntimestep 0.0005\n"
         'thermo_modify norm no\nrun 0\nprint "doctor: start $(pe:%.17g)"\n'
@@ -100,8 +115,3 @@ def _compare(output: str, expected: float) -> str:
     if not abs(float(end[1]) - expected) <= 1e-3:
         return f"the total energy went from {expected!r} to {end[1]} eV within {STEPS} steps"
     return ""
-
-
-def _broken(command: list[str], what: str) -> Check:
-    ranks = "on two ranks" if len(command) > 1 else "on one rank"
-    return Check("simulation", "error", f"{STEPS} steps of a tiny model {ranks}: {what}", DOCS)
