@@ -21,6 +21,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from lmlp.cli.threads import shorten_waiting
+
 HERE = Path(__file__).resolve().parent
 HIDDEN = {"eeacsf-153": [102, 61, 44]}  # as `lmlp init` makes it; others as `lmlp train` does
 
@@ -47,7 +49,8 @@ def main() -> None:
 
 def run(case: dict[str, Any]) -> dict[str, float]:
     """Measure a case in a new process with its own number of threads."""
-    environment = {**os.environ, "OMP_NUM_THREADS": str(case["threads"]), "OMP_WAIT_POLICY": "PASSIVE"}
+    shorten_waiting()
+    environment = {**os.environ, "OMP_NUM_THREADS": str(case["threads"])}
     command = [sys.executable, __file__, "--case", json.dumps(case)]
     output = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE, text=True).stdout
     result: dict[str, float] = json.loads(output.splitlines()[-1])

@@ -143,8 +143,10 @@ def command(
     import os
     import time
 
+    from lmlp.cli.threads import shorten_waiting
+
     started = time.monotonic()
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    shorten_waiting()
     if threads is not None:
         os.environ["OMP_NUM_THREADS"] = str(threads)
     from lmlp.errors import ConfigError

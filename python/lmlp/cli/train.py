@@ -170,9 +170,10 @@ def command(
     import os
     import time
 
+    from lmlp.cli.threads import shorten_waiting
+
     started = time.monotonic()
-    # Two OpenMP runtimes (torch's and the core's) in one process: idle threads must sleep, not spin.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    shorten_waiting()
     from lmlp.training.config import load_config, make_config, merge
 
     given = overrides(
