@@ -1,11 +1,6 @@
-"""Learning sessions: old and new errors, new elements, exact resume, refusal, suspects, reports."""
+"""Learning sessions: old and new errors, new elements, refusal, suspects, reports."""
 
 import json
-import os
-import random
-import subprocess
-import sys
-import time
 from dataclasses import replace
 
 import numpy as np
@@ -25,65 +20,14 @@ from lmlp.lifelong.learn import learn, make_learn_config, report_path
 from lmlp.lifelong.memory import Memory
 from lmlp.lifelong.regularization import ElasticWeights
 from lmlp.training import Observer, train
-from lmlp.training.config import make_config, merge
+from lmlp.training.config import make_config
 from lmlp.training.dataset import make_dataset
 from lmlp.training.store import Store
 from typer.testing import CliRunner
 
-from tests.python.training.test_resume import StopAt, _same_model
-from tests.python.training.toy import SPEC, clusters, label, settings
-
-commit = Memory.commit
-
-
-def oxygen(n, seed=0):
-    """Clusters of oxygen alone, with a floor of one hydrogen less than the mixed ones: another task."""
-    rng = np.random.default_rng(seed)
-    grid = 1.45 * np.array([(0, 0, 0), (1, 0, 0), (0, 1, 0), (0, 0, 1)], float)
-    return [label([8] * 4, grid + rng.normal(0, 0.1, (4, 3)), source=f"oxygen.xyz:{k}") for k in range(n)]
-
-
-def with_hydrogen(n, seed=0):
-    return [s for s in clusters(3 * n, seed) if (s.numbers == 1).any()][:n]
-
-
-def _values(folder, **more):
-    values = {
-        "start": str(folder / "model.pt"),
-        "memory": str(folder / "model.memory"),
-        "old": [str(folder / "train.xyz")],
-        "data": str(folder / "new.xyz"),
-        "task": "new",
-        "output": str(folder / "next.pt"),
-        "epochs": 12,
-        "batch_size": 3,
-        "dtype": "float64",
-        "threads": 1,
-        "check_fraction": 0.2,
-        "selection": {"share": 0.5},
-        "average": 0.5,
-    }
-    return merge(values, more)
-
-
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory):
-    """A model of oxygen clusters."""
-    folder = tmp_path_factory.mktemp("base")
-    config = settings(
-        folder, oxygen(30), epochs=30, elements=["O"], descriptor={"options": {"keep_all": True}}
-    )
-    write_model_file(train(config), config.output, verify=False)
-    return folder
-
-
-@pytest.fixture
-def start(trained, tmp_path):
-    """The model, its data, and new data with a new element."""
-    for name in ("model.pt", "train.xyz"):
-        (tmp_path / name).write_bytes((trained / name).read_bytes())
-    write_structures(tmp_path / "new.xyz", with_hydrogen(30, seed=5))
-    return tmp_path
+from tests.python.lifelong.oxygen import learn_values, oxygen, with_hydrogen
+from tests.python.training.test_resume import _same_model
+from tests.python.training.toy import SPEC, clusters, settings
 
 
 def _predict(model, structures):
@@ -95,7 +39,7 @@ def test_learning_changes_nothing_until_it_trains(start):
     """The continued model, with another input map and a new element, is the old one to rounding."""
     outcome = learn(
         make_learn_config(
-            _values(
+            learn_values(
                 start,
                 epochs=1,
                 optimizer={"max_step": 1e-12, "min_step": 1e-12, "lr": 1e-12, "weight_decay": 0.0},
@@ -113,7 +57,7 @@ def test_learning_changes_nothing_until_it_trains(start):
 
 def test_old_is_kept_and_new_is_learned(start):
     base = read_model_file(start / "model.pt")
-    outcome = learn(make_learn_config(_values(start, epochs=60)))
+    outcome = learn(make_learn_config(learn_values(start, epochs=60)))
     report = outcome.report
     assert not outcome.refused
     assert read_model_file(start / "next.pt").elements == ["O", "H"]
@@ -135,12 +79,12 @@ def test_old_is_kept_and_new_is_learned(start):
         assert memory.tasks() == ["train", "new"]
         assert memory.verify() == 60
         assert len(memory.entries(task="new", role="check")) == 6
-    assert json.loads(report_path(make_learn_config(_values(start))).read_text()) == report
+    assert json.loads(report_path(make_learn_config(learn_values(start))).read_text()) == report
     assert not list(start.glob("*.checkpoint*"))
 
 
 def test_only_new_networks_learn(start):
-    outcome = learn(make_learn_config(_values(start, epochs=40, networks="new")))
+    outcome = learn(make_learn_config(learn_values(start, epochs=40, networks="new")))
     base = read_model_file(start / "model.pt")
     for a, b in zip([*outcome.model.weights, outcome.model.scale], [*base.weights, base.scale], strict=True):
         assert np.array_equal(a[:, :1], b)
@@ -151,19 +95,19 @@ def test_only_new_networks_learn(start):
     assert np.abs(now - energies).max() < 1e-9
     assert max(np.abs(a - b).max() for a, b in zip(forces, forces_now, strict=True)) < 1e-10
     other = {"memory": str(start / "other.memory"), "output": str(start / "other.pt")}
-    before = learn(make_learn_config(_values(start, epochs=1, networks="new", **other)))
+    before = learn(make_learn_config(learn_values(start, epochs=1, networks="new", **other)))
     reached = outcome.report["tasks"]["new"]["after"]["force_rmse"]
     assert reached < 0.7 * before.report["tasks"]["new"]["after"]["force_rmse"]
     write_structures(start / "new.xyz", oxygen(10, seed=3))
     with pytest.raises(ConfigError, match="no new element"):
-        learn(make_learn_config(_values(start, networks="new", memory=str(start / "third.memory"))))
+        learn(make_learn_config(learn_values(start, networks="new", memory=str(start / "third.memory"))))
 
 
 def test_forgetting_beyond_the_limit_is_refused(start):
     wild = {"selection": {"old_share": 0.0, "share": 0.5}, "optimizer": {"max_step": 0.3, "frozen": 0.0}}
     shifted = [replace(s, forces=-s.forces, energy=s.energy + 3.0) for s in oxygen(30, seed=4)]
     write_structures(start / "new.xyz", shifted)
-    values = _values(start, epochs=40, max_forgetting=0.1, output=str(start / "model.pt"), **wild)
+    values = learn_values(start, epochs=40, max_forgetting=0.1, output=str(start / "model.pt"), **wild)
     before = (start / "model.pt").read_bytes()
     outcome = learn(make_learn_config(values))
     assert outcome.refused
@@ -189,7 +133,7 @@ def test_elements_that_the_descriptor_cannot_carry(trained, start):
     assert extended_elements(base, [1, 8, 16]) == [8, 1, 16]
     write_structures(start / "new.xyz", [replace(oxygen(1)[0], numbers=np.array([79, 8, 8, 8], np.int32))])
     with pytest.raises(UnknownElementError, match="table h-xe"):
-        learn(make_learn_config(_values(start)))
+        learn(make_learn_config(learn_values(start)))
 
 
 def test_first_model_for_elements_to_come(tmp_path):
@@ -215,7 +159,7 @@ def test_first_model_for_elements_to_come(tmp_path):
 
 def test_without_memory_or_with_known_data(start):
     with pytest.raises(DataError, match=r"no such memory file.*--old .*train.xyz"):
-        learn(make_learn_config(_values(start, old=[])))
+        learn(make_learn_config(learn_values(start, old=[])))
     heard = []
 
     class Ear(Observer):
@@ -223,10 +167,10 @@ def test_without_memory_or_with_known_data(start):
             heard.append(text)
 
     write_structures(start / "new.xyz", [*oxygen(30)[:5], *with_hydrogen(10)])
-    learn(make_learn_config(_values(start, epochs=1)), observer=Ear())
+    learn(make_learn_config(learn_values(start, epochs=1)), observer=Ear())
     assert any("5 of 15 structures are known" in text for text in heard)
     with pytest.raises(ConfigError, match="has learned a task 'new' already"):
-        learn(make_learn_config(_values(start, epochs=1)))
+        learn(make_learn_config(learn_values(start, epochs=1)))
 
 
 def test_wrong_labels_are_reported(start):
@@ -236,7 +180,7 @@ def test_wrong_labels_are_reported(start):
     given[60] = replace(given[60], forces=2.0 * np.roll(given[60].forces, 1, axis=0))
     write_structures(start / "new.xyz", given)
     more = {"selection": {"share": 0.3}, "check_fraction": 0.0, "optimizer": {"max_step": 0.02}}
-    outcome = learn(make_learn_config(_values(start, epochs=150, **more)))
+    outcome = learn(make_learn_config(learn_values(start, epochs=150, **more)))
     found = {row["source"].rpartition(":")[2] for row in outcome.report["suspects"]}
     # measured: these and two more of 98, which the small networks do not learn in 240 uses
     assert {"7", "60"} <= found
@@ -247,115 +191,13 @@ def test_wrong_labels_are_reported(start):
     assert {s.info["lmlp_source"].rpartition(":")[2] for s in written} == found
 
 
-@pytest.mark.parametrize("ewc", [0.0, 3.0])
-def test_interrupted_and_resumed(start, ewc):
-    straight = make_learn_config(_values(start, ewc=ewc, memory=str(start / "a.memory")))
-    expected = learn(straight)
-    (start / "b").mkdir()
-    places = {"memory": str(start / "b" / "b.memory"), "output": str(start / "b" / "next.pt")}
-    config = make_learn_config(_values(start, ewc=ewc, **places))
-    with pytest.raises(KeyboardInterrupt):
-        learn(config, observer=StopAt(40))
-    with Memory(config.memory) as memory:
-        assert memory.tasks() == ["train"]
-    assert not config.output.exists()
-    outcome = learn(config, resume=True)
-    assert _same_model(outcome.model, expected.model)
-    assert outcome.report["tasks"] == expected.report["tasks"]
-    states = []
-    for path in (straight.memory, config.memory):
-        with Memory(path) as memory:
-            states.append([(e.checksum, e.role, e.state) for e in memory.entries()])
-    assert states[0] == states[1]
-
-
-SCRIPT = """
-import json, sys
-from lmlp.lifelong.learn import learn, make_learn_config
-learn(make_learn_config(json.loads(sys.argv[1])), resume=sys.argv[2] == "resume")
-"""
-
-
-def _kill_and_resume(config, expected, environment):
-    """Kill a session at a random moment, its last acts included; everything must load, and go on exactly."""
-    command = [sys.executable, "-c", SCRIPT, config.model_dump_json(), "new"]
-    process = subprocess.Popen(command, env=environment)
-    while not config.checkpoint.exists():
-        assert process.poll() is None
-        time.sleep(0.01)
-    time.sleep(random.uniform(0.0, 3.0))
-    process.kill()
-    process.wait()
-    with Memory(config.memory) as memory:
-        memory.verify()
-        done = "new" in memory.tasks()
-    if config.output.exists():
-        read_model_file(config.output)
-    else:
-        assert not done  # the memory comes last
-    if config.checkpoint.exists():
-        model = learn(config, resume=True).model
-    else:
-        assert done
-        model = read_model_file(config.output)
-    assert _same_model(model, expected)
-    with Memory(config.memory) as memory:
-        assert memory.tasks() == ["train", "new"]
-        assert memory.verify() == 60
-    assert not list(config.output.parent.glob("*.checkpoint*"))
-
-
-def _killed(start, n):
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    more = {"epochs": 40, "checkpoint_interval": 0.1}
-    expected = learn(make_learn_config(_values(start, memory=str(start / "a.memory"), **more))).model
-    for k in range(n):
-        folder = start / f"killed{k}"
-        folder.mkdir()
-        values = _values(start, memory=str(folder / "m"), output=str(folder / "next.pt"), **more)
-        _kill_and_resume(make_learn_config(values), expected, environment)
-
-
-def test_killed_at_a_random_moment(start):
-    _killed(start, 1)
-
-
-@pytest.mark.slow
-def test_killed_at_twenty_random_moments(start):
-    _killed(start, 20)
-
-
-def test_killed_between_model_and_memory(start, monkeypatch):
-    """The model is in place, the memory not yet; and the other way round, only the cleaning is left."""
-    config = make_learn_config(_values(start))
-
-    def killed(*_):
-        raise SystemExit
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Memory, "commit", lambda self, u: killed() if u.kind == "learn" else commit(self, u))
-        with pytest.raises(SystemExit):
-            learn(config)
-    model = read_model_file(config.output)
-    with monkeypatch.context() as patch:
-        patch.setattr("lmlp.lifelong.learn._clean", killed)
-        with pytest.raises(SystemExit):
-            learn(config, resume=True)
-    outcome = learn(config, resume=True)
-    assert _same_model(outcome.model, model)
-    assert outcome.report["tasks"]["new"]["after"]["n"] == 6
-    assert not config.checkpoint.exists()
-    with Memory(config.memory) as memory:
-        assert [s["kind"] for s in memory.sessions()] == ["start", "learn"]
-
-
 def test_springs_hold_what_matters(start):
     """With springs less of the old is lost; a spring pulls with F (θ − θ*)."""
     write_structures(start / "new.xyz", [replace(s, forces=-s.forces) for s in oxygen(20, seed=4)])
     forgetting = {}
     for ewc in (0.0, 1e4):
         more = {"memory": str(start / f"{ewc}.memory"), "selection": {"old_share": 0.0, "share": 0.5}}
-        values = _values(start, epochs=30, ewc=ewc, optimizer={"max_step": 1e-3}, **more)
+        values = learn_values(start, epochs=30, ewc=ewc, optimizer={"max_step": 1e-3}, **more)
         forgetting[ewc] = learn(make_learn_config(values)).report["forgetting"]
     # measured: 1.84 and -0.01
     assert forgetting[0.0] > 1.0
@@ -368,7 +210,7 @@ def test_springs_hold_what_matters(start):
 
 
 def test_a_bounded_memory_says_what_it_drops(start):
-    outcome = learn(make_learn_config(_values(start, epochs=2, memory_structures=20)))
+    outcome = learn(make_learn_config(learn_values(start, epochs=2, memory_structures=20)))
     assert len(outcome.report["removed"]) == 40
     with Memory(start / "model.memory") as memory:
         kept = [e for e in memory.entries() if e.n_bytes]
@@ -427,7 +269,7 @@ def test_from_a_checkpoint(trained, start):
     (start / "model.checkpoint").write_bytes((trained / "model.checkpoint").read_bytes())
     a, b = load_model(start / "model.checkpoint"), load_model(start / "model.pt")
     assert _same_model(a, b)
-    outcome = learn(make_learn_config(_values(start, start=str(start / "model.checkpoint"), epochs=1)))
+    outcome = learn(make_learn_config(learn_values(start, start=str(start / "model.checkpoint"), epochs=1)))
     assert outcome.model.elements == ["O", "H"]
 
 
@@ -445,7 +287,7 @@ def test_baseline_is_kept_and_gets_new_elements(tmp_path):
     base = train(config)
     write_model_file(base, config.output, verify=False)
     write_structures(tmp_path / "new.xyz", with_hydrogen(12))
-    outcome = learn(make_learn_config(_values(tmp_path, epochs=2)))
+    outcome = learn(make_learn_config(learn_values(tmp_path, epochs=2)))
     learned = read_model_file(outcome.path)
     assert learned.baseline["pairs"]["O-O"] == base.baseline["pairs"]["O-O"] == [0.75, 1.5]
     assert learned.baseline["pairs"]["O-H"][1] == pytest.approx(0.776)
@@ -461,7 +303,7 @@ def test_baseline_is_kept_and_gets_new_elements(tmp_path):
     assert np.sqrt(squares.mean()) == pytest.approx(expected, rel=1e-9)
     write_structures(tmp_path / "new.xyz", with_hydrogen(12, seed=3))
     with pytest.raises(ConfigError, match="keeps the baseline of its first training"):
-        learn(make_learn_config(_values(tmp_path, task="again", epochs=1, model=model)))
+        learn(make_learn_config(learn_values(tmp_path, task="again", epochs=1, model=model)))
 
 
 def test_several_processes_are_refused(monkeypatch, tmp_path):

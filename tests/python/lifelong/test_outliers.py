@@ -11,7 +11,7 @@ from lmlp.lifelong.outliers import relative_outliers
 from lmlp.training import train
 from lmlp.training.rule import SelectionRule
 
-from tests.python.lifelong.test_learn import _values, oxygen, start, trained, with_hydrogen  # noqa: F401
+from tests.python.lifelong.oxygen import learn_values, oxygen, with_hydrogen
 from tests.python.training.toy import settings
 
 
@@ -34,14 +34,14 @@ def test_outliers_by_known_losses():
     assert relative_outliers(check, np.zeros(0), rule).tolist() == [0.0] * 60
 
 
-def test_wrong_labels_among_check_structures(start):  # noqa: F811
+def test_wrong_labels_among_check_structures(start):
     """Of 30 new structures six are checked: one has a wrong energy, one the forces of other atoms."""
     given = with_hydrogen(30, seed=5)
     first, second = (int(i) for i in np.random.default_rng([1, 0]).permutation(30)[[0, 4]])
     given[first] = replace(given[first], energy=given[first].energy + 20.0)
     given[second] = replace(given[second], forces=3.0 * np.roll(given[second].forces, 1, axis=0))
     write_structures(start / "new.xyz", given)
-    report = learn(make_learn_config(_values(start, epochs=40))).report
+    report = learn(make_learn_config(learn_values(start, epochs=40))).report
     found = {row["source"].rpartition(":")[2] for row in report["check_suspects"]}
     assert found == {str(first), str(second)}
     after = report["tasks"]["new"]["after"]
@@ -77,7 +77,7 @@ def test_wrong_labels_in_old_and_new_sets(tmp_path):
     write_structures(tmp_path / "train.xyz", planted(first, [5, 33, 71]))
     write_structures(tmp_path / "new.xyz", planted(with_hydrogen(100, seed=5), [7, 60, 90]))
     more = {"selection": {"share": 0.3}, "check_fraction": 0.1, "optimizer": {"max_step": 0.006}}
-    report = learn(make_learn_config(_values(tmp_path, epochs=120, **more))).report
+    report = learn(make_learn_config(learn_values(tmp_path, epochs=120, **more))).report
     rows = [*report["suspects"], *report["check_suspects"]]
     found = {(row["task"], int(row["source"].rpartition(":")[2])) for row in rows}
     wrong = {("train", 5), ("train", 33), ("train", 71), ("new", 7), ("new", 60), ("new", 90)}

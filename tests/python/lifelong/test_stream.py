@@ -14,15 +14,15 @@ from lmlp.lifelong.memory import Memory
 from lmlp.lifelong.stream import Batch, cut, learn_stream, one_file_each, pooled, stream_log
 from typer.testing import CliRunner
 
-from tests.python.lifelong.test_learn import _values, oxygen, start, trained, with_hydrogen  # noqa: F401
+from tests.python.lifelong.oxygen import learn_values, oxygen
 from tests.python.training.test_resume import StopAt, _same_model
 
 
 def options(folder, **more):
-    return _values(folder, **{"epochs": 4, "memory_structures": 24, "task": "pool", **more})
+    return learn_values(folder, **{"epochs": 4, "memory_structures": 24, "task": "pool", **more})
 
 
-def test_a_stream_in_batches(start):  # noqa: F811
+def test_a_stream_in_batches(start):
     values = options(start)
     batches = cut([start / "new.xyz"], 12)
     assert batches == [Batch([start / "new.xyz"], f) for f in ((0, 12), (12, 24), (24, 30))]
@@ -46,7 +46,7 @@ def test_a_stream_in_batches(start):  # noqa: F811
         learn_stream(values, batches)
 
 
-def test_an_interrupted_stream_goes_on(start, monkeypatch):  # noqa: F811
+def test_an_interrupted_stream_goes_on(start, monkeypatch):
     batches = cut([start / "new.xyz"], 15)
     straight = options(start, memory=str(start / "a.memory"), output=str(start / "a.pt"))
     expected = learn_stream(straight, batches)
@@ -76,7 +76,7 @@ def test_an_interrupted_stream_goes_on(start, monkeypatch):  # noqa: F811
     assert learn_stream(broken, batches, resume=True) == records  # nothing is left to do
 
 
-def test_known_and_refused_batches(start):  # noqa: F811
+def test_known_and_refused_batches(start):
     files = [start / f"{k}.xyz" for k in range(3)]
     write_structures(files[0], oxygen(30)[:6])  # the model's own data
     for k in (1, 2):  # another truth: it cannot be learned without forgetting
@@ -102,7 +102,7 @@ def test_pooled_errors():
     assert pooled([None]) is None
 
 
-def test_command(start, monkeypatch):  # noqa: F811
+def test_command(start, monkeypatch):
     monkeypatch.chdir(start)
     line = ["learn", "model.pt", "new.xyz", "--old", "train.xyz", "-o", "next.pt", "--epochs", "2"]
     result = CliRunner().invoke(app, [*line, "--stream", "20", "--threads", "1"])
