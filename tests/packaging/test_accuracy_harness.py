@@ -1,7 +1,8 @@
 """The accuracy benchmark: tables from known numbers, and configurations that `lmlp train` takes."""
 
-import importlib.util
+import importlib
 import math
+import os
 import sys
 from pathlib import Path
 
@@ -14,16 +15,19 @@ FOLDER = Path(__file__).resolve().parents[2] / "benchmarks" / "accuracy"
 pytestmark = pytest.mark.skipif(not FOLDER.is_dir(), reason="the benchmarks are not part of this copy")
 
 
-def load(name: str):
-    spec = importlib.util.spec_from_file_location(name, FOLDER / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # run.py imports it
-    spec.loader.exec_module(module)
-    return module
+@pytest.fixture
+def load(monkeypatch):
+    """Import modules of the benchmark; afterwards their names are free for those of other benchmarks."""
+    monkeypatch.setattr(sys, "path", [str(FOLDER), *sys.path])
+    known = set(sys.modules)
+    yield importlib.import_module
+    for name in set(sys.modules) - known:
+        if str(FOLDER.parent) in str(getattr(sys.modules[name], "__file__", "")):
+            del sys.modules[name]
 
 
-@pytest.fixture(scope="module")
-def tables():
+@pytest.fixture
+def tables(load):
     return load("error_tables")
 
 
@@ -76,7 +80,7 @@ def test_published_numbers_in_one_unit_and_only_those_that_may_be_quoted(tables)
     ]
     benchmark = {"trained_on": "x", "aliases": {"a.xyz (some atoms)": "a.xyz"}}
     found = tables.published(rows, benchmark, "RMSE")
-    assert found == {"A": {("a.xyz", "energy"): "1.5 (0.1)", ("a.xyz", "force"): "25"}}
+    assert found == {"A": {("a.xyz", "energy"): "1.5 ± 0.1", ("a.xyz", "force"): "25"}}
     assert set(tables.published(rows, {}, "RMSE")) == {"A", "C"}
 
 
@@ -93,11 +97,11 @@ def test_own_numbers_and_their_spread_over_seeds(tables) -> None:
     found = tables.measured({"one": seeds, "two": []}, benchmark, "RMSE")["**ours**"]
     values = [1e4 * s["a.xyz"]["energy_rmse"] for s in seeds]
     mean, deviation = np.mean(values), np.std(values, ddof=1)
-    assert found[("a.xyz", "energy")] == f"**{mean:.3g} ({deviation:.2g})**"
+    assert found[("a.xyz", "energy")] == f"**{mean:.0f} ± {deviation:.0f}**"
     pooled = [
         1e3 * math.sqrt((s["a.xyz"]["force_rmse"] ** 2 + s["b.xyz"]["force_rmse"] ** 2) / 2) for s in seeds
     ]
-    assert found[("both", "force")].startswith(f"**{np.mean(pooled):.3g} (")
+    assert found[("both", "force")].startswith(f"**{np.mean(pooled):.0f} ± ")
 
 
 def test_table_puts_the_longer_side_downwards(tables) -> None:
@@ -116,19 +120,84 @@ def test_table_puts_the_longer_side_downwards(tables) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(p.parent.name for p in FOLDER.glob("*/benchmark.yaml")))
-def test_every_run_is_a_configuration(tables, name, tmp_path, monkeypatch) -> None:
+def test_every_run_is_a_configuration(load, name, tmp_path, monkeypatch) -> None:
     monkeypatch.setenv("LMLP_DATA", str(tmp_path))
-    run = load("run")
+    jobs = load("jobs")
     benchmark = yaml.safe_load((FOLDER / name / "benchmark.yaml").read_text())
     names = {Path(f).name for r in benchmark["runs"].values() for f in r["test"]}
     for part in benchmark.get("pooled", {}).values():
         assert set(part) <= names
+    for files in benchmark.get("goals", {}).values():
+        assert set(files) <= names | set(benchmark.get("pooled", {}))
     for entry in benchmark["runs"].values():
-        config = run.configuration(name, entry, seed=5, time_limit=None)
+        config = jobs.configuration(name, entry, seed=5, time_limit=None)
         settings = make_config({**config, "output": "model.pt"})
         assert settings.seed == 5
         assert settings.time_limit is not None
         assert not set(entry["train"]) & set(entry["test"])
+
+
+def test_speed_is_a_column_beside_the_errors(load, tables) -> None:
+    models = load("model_tables")
+    benchmark = {"runs": {"a": {"label": "each"}, "b": {"label": "each"}, "c": {}}}
+
+    def summary(minutes: float, us: float) -> dict:
+        size = {"functions": 46, "cutoff": 5.0, "members": 4, "hidden": [64, 32], "epochs": 10}
+        timing = {"double": {"median": us}, "mixed": {"median": us / 2}, "system": "box", "neighbors": 49.2}
+        return {"training_seconds": 60 * minutes, "model": size, "speed": timing}
+
+    bare = {"training_seconds": 60.0}  # results of a model that was not timed
+    summaries = {"a": [summary(2, 5.0), summary(4, 6.0)], "b": [summary(1, 9.0)], "c": [bare]}
+    speeds = models.speeds(summaries, benchmark)
+    assert speeds == {"**each**": {tables.SPEED: "5–9"}}
+    rows = models.model_table(summaries).splitlines()[2:]
+    assert rows[0] == "| a | 46 | 5 | 4 | 64-32 | 10 | 3 | 5.5 ± 0.71 | 2.75 ± 0.35 | box, 49 neighbors |"
+    assert rows[2] == "| c | - | - | - | - | - | 1 | - | - | - |"
+    lines = {"A": {("x.xyz", "force"): "1"}, "**each**": {("x.xyz", "force"): "**2**", tables.SPEED: "5–9"}}
+    assert tables.table(lines, ["x.xyz"]).splitlines() == [
+        "| model | x F | µs/atom/step |",
+        "|---|---|---|",
+        "| **each** | **2** | 5–9 |",
+        "| A | 1 | - |",
+    ]
+
+
+def test_speeds_are_added_to_the_results_of_trained_models(load, tmp_path, monkeypatch) -> None:
+    run, lammps_speed = load("run"), load("lammps_speed")
+    monkeypatch.setenv("LMLP_DATA", str(tmp_path))
+    benchmark = {"runs": {"one": {"test": ["x/a.xyz"]}, "two": {"test": ["x/b.xyz"]}}}
+    for name, config, age in (("one/seed-1", 1, 50), ("one/seed-2", 0, 100), ("two/seed-1", 1, 30)):
+        folder = tmp_path / name
+        folder.mkdir(parents=True)
+        path = folder / "results.json"
+        path.write_text(f'{{"seed": 1, "config": {{"k": {config}, "seed": 1}}, "results": {{}}}}')
+        os.utime(path, (1e9 - age, 1e9 - age))
+    timed = []
+    monkeypatch.setattr(
+        lammps_speed, "measure_speed", lambda *a: timed.append(a) or {"double": {"median": 3.0}}
+    )
+    monkeypatch.setattr(run, "model_facts", lambda model: {"functions": 7})
+    options = run.argparse.Namespace(output=tmp_path, run=["one"])
+    run.measure_speeds(options, benchmark)
+    # the older configuration of seed 2 is not in the table, and run two was not asked for
+    assert timed == [(tmp_path / "one/seed-1/model.pt", [tmp_path / "x/a.xyz"])]
+    found = run.collect(tmp_path, benchmark)
+    summary = found["one"][tmp_path / "one/seed-1/results.json"]
+    assert summary["speed"]["double"]["median"] == 3.0
+    assert summary["model"] == {"functions": 7}
+    assert summary["config"]["k"] == 1
+    assert (tmp_path / "one/seed-1/results.json").stat().st_mtime == 1e9 - 50  # a later seed stays the latest
+
+
+def test_configurations_are_merged_by_section(load) -> None:
+    merged = load("jobs").merged
+    base = {"model": {"members": 4, "hidden": [8]}, "seed": 1}
+    assert merged(base, {"model": {"members": 2}, "epochs": 3}) == {
+        "model": {"members": 2, "hidden": [8]},
+        "seed": 1,
+        "epochs": 3,
+    }
+    assert base["model"]["members"] == 4
 
 
 def test_files_and_published_numbers_are_there(tables, data_folder) -> None:
