@@ -1,11 +1,15 @@
 """Do scores of untrained networks rank architectures as their trained errors do? Kendall's τ on one data set.
 
-    python benchmarks/near/run.py --train train.xyz --test test.xyz --epochs 100 --output build/near/SET
+    python benchmarks/near/run.py 3bpa|mo|SETTINGS.yaml [--output FOLDER] [--threads 1]
 
-Trains each architecture with three members (three initializations, splits and orders), tests every member
-alone on the test file, and compares the order of the mean errors with the order by NEAR, ε and CV of
-untrained networks, and, as a yardstick, by the number of weights. Architectures with more units in a layer
-than the rarest element has atoms are left out. Trainings that are there are not repeated.
+Three seeds: each scores the untrained networks with its own initializations and sampled atoms, and trains one
+member of every architecture with its own initialization, split and order. The order of the members' test
+errors is compared with the order by NEAR, ε and CV, and, as yardsticks, by the number of weights and by the
+errors of the other seeds. Architectures with more units in a layer than the rarest element has atoms are left
+out. The settings name training and test files (below $LMLP_DATA, else ../shared/data beside the repository),
+`every` how many test structures are taken, `epochs` of all architectures (the last of the list counts, the
+others show whether the order still changes), and two architectures that are also trained `longer`. Trainings
+that are there with the same settings are not repeated. Writes results.json, table.md and agreement.png.
 """
 
 from __future__ import annotations
@@ -13,20 +17,25 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+import yaml
+from agreement import page, plot
 from lmlp.descriptor.presets import make_preset
 from lmlp.elements import symbol
 from lmlp.evaluation import evaluate
+from lmlp.evaluation.tables import error_table
 from lmlp.export.model_file import read_model_file, write_model_file
 from lmlp.io import read_structures
-from lmlp.near import SCORES, Architecture, ScoreOptions, make_data, rank_architectures
+from lmlp.near import Architecture, NearData, ScoreOptions, make_data, rank_architectures
 from lmlp.structure import Structure
+from lmlp.training.config import TrainConfig, make_config
 
+HERE = Path(__file__).resolve().parent
 SHAPES = [
     *((n,) for n in (8, 32, 128)),
     *((n, n) for n in (4, 8, 16, 32, 64)),
@@ -38,34 +47,55 @@ SHAPES = [
     (102, 61, 44),
 ]
 ARCHITECTURES = [*(Architecture(s) for s in SHAPES), Architecture((32, 32), "tanhshrink")]
-N_MEMBERS = 3
+N_SEEDS = 3
 
 
-def kendall(x: np.ndarray, y: np.ndarray) -> float:
-    """Kendall's τ-b: (concordant − discordant) pairs / √(pairs untied in x · pairs untied in y)."""
-    first, second = np.triu_indices(len(x), 1)
-    a, b = np.sign(x[first] - x[second]), np.sign(y[first] - y[second])
-    return float((a * b).sum() / np.sqrt(np.count_nonzero(a) * np.count_nonzero(b)))
+def data_file(name: str) -> str:
+    """Path of a data file; absolute ones stay."""
+    return str(Path(os.environ.get("LMLP_DATA", HERE.parents[2] / "shared" / "data")) / name)
 
 
-def train(architecture: Architecture, options: argparse.Namespace) -> Path:
-    """Train one architecture; its model file."""
-    folder = options.output / architecture.label.replace(" ", "-")
-    model = folder / "model.pt"
-    if not model.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        command = [sys.executable, "-m", "lmlp", "train", "--data", options.train, "-o", str(model)]
-        command += ["--members", str(N_MEMBERS), "--hidden", ",".join(map(str, architecture.hidden))]
-        command += ["--activation", str(architecture.activation), "--epochs", str(options.epochs)]
-        command += ["--set", "holdout_fraction=0", "--seed", "1"]
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+def lmlp(*arguments: str) -> str:
+    """Run the command line of this Python; its standard output."""
+    done = subprocess.run([sys.executable, "-m", "lmlp", *arguments], capture_output=True, text=True)
+    if done.returncode != 0:
+        sys.exit(f"lmlp {' '.join(arguments)}:\n{done.stderr}")
+    return done.stdout
+
+
+def configuration(settings: dict[str, Any], architecture: Architecture, epochs: int) -> dict[str, Any]:
+    """Training configuration; a member is a seed: no structures are held out for all of them."""
+    config = {
+        "data": [data_file(settings["train"])],
+        "epochs": epochs,
+        "holdout_fraction": 0.0,
+        "seed": 1,
+        **settings["config"],
+    }
+    network = {"members": N_SEEDS, "hidden": list(architecture.hidden), "activation": architecture.activation}
+    return {**config, "model": {**config.get("model", {}), **network}}
+
+
+def train(config: dict[str, Any], output: Path) -> Path:
+    """Train with the command line; the model file."""
+    model, path = output / "model.pt", output / "train.yaml"
+    if model.exists() and yaml.safe_load(path.read_text()) == {**config, "output": str(model)}:
+        return model
+    output.mkdir(parents=True, exist_ok=True)
+    model.unlink(missing_ok=True)
+    path.write_text(yaml.safe_dump({**config, "output": str(model)}, sort_keys=False))
+    lmlp("train", str(path))
+    (output / "model.checkpoint.previous").unlink(missing_ok=True)
     return model
 
 
-def member_errors(model: Path, structures: list[Structure]) -> np.ndarray:
-    """Energy (eV/atom) and force RMSE (eV/Å) of each member alone ``[members, 2]``."""
+def member_errors(model: Path, tests: dict[str, list[Structure]]) -> dict[str, dict[str, list[float]]]:
+    """RMSE of every member alone: test -> quantity -> seed; meV/atom and meV/Å."""
+    known = model.with_name("errors.json")
+    if known.exists() and known.stat().st_mtime > model.stat().st_mtime:
+        return json.loads(known.read_text())
     data = read_model_file(model)
-    errors = []
+    errors: dict[str, dict[str, list[float]]] = {name: {"energy": [], "force": []} for name in tests}
     for m in range(data.n_members):
         one = slice(m, m + 1)
         single = dataclasses.replace(
@@ -78,67 +108,87 @@ def member_errors(model: Path, structures: list[Structure]) -> np.ndarray:
         )
         path = model.with_name(f"member-{m}.pt")
         write_model_file(single, path, verify=False)
-        metrics = evaluate(path, structures).metrics()
-        errors.append((metrics["energy_rmse"], metrics["force_rmse"]))
+        results = evaluate(path, tests, threads=1).results
         path.unlink()
-    return np.array(errors)
+        for name in tests:
+            table = error_table([r for r in results if r.group == name])
+            errors[name]["energy"].append(1e3 * table["energy_rmse"])
+            errors[name]["force"].append(1e3 * table["force_rmse"])
+    known.write_text(json.dumps(errors))
+    return errors
 
 
-def main() -> None:
-    """Train, score, compare; writes results.json and table.md."""
+def network_inputs(config: TrainConfig, structures: list[Structure]) -> dict[str, NearData]:
+    """What networks are scored on: their inputs in training, and standardized features."""
+    d = config.descriptor
+    elements = [symbol(z) for z in sorted({int(z) for s in structures for z in s.numbers})]
+    spec = d.spec or make_preset(d.preset, elements, d.cutoff, **d.preset_options)
+    epsilons = {"": config.model.decorrelation, " of standardized features": None}
+    return {name: make_data(structures, spec, decorrelation=value) for name, value in epsilons.items()}
+
+
+def scores(
+    architectures: list[Architecture], inputs: dict[str, NearData], repetitions: int
+) -> dict[str, dict[str, Any]]:
+    """Scores by seed: label -> score -> values; and the number of weights."""
+    found: dict[str, dict[str, Any]] = {a.label: {} for a in architectures}
+    for kind, data in inputs.items():
+        chosen = ("near",) if kind else ("near", "epsilon", "cv")
+        for seed in range(N_SEEDS):
+            options = ScoreOptions(repetitions, seed=1 + seed)
+            for entry in rank_architectures(architectures, data, options, scores=chosen):
+                row = found[entry.architecture.label]
+                row["weights"] = [float(entry.n_parameters)] * N_SEEDS
+                for name, score in entry.scores.items():
+                    row.setdefault(name + kind, []).append(None if score is None else score.value)
+    return found
+
+
+def run(settings: dict[str, Any], output: Path, repetitions: int) -> dict[str, Any]:
+    """Train, test and score everything that the settings ask for."""
+    structures = read_structures(data_file(settings["train"]))
+    every = settings.get("every", 1)
+    tests = {name: read_structures(data_file(f))[::every] for name, f in settings["tests"].items()}
+    config = make_config({**configuration(settings, ARCHITECTURES[0], 1), "output": str(output / "model.pt")})
+    inputs = network_inputs(config, structures)
+    most = min(len(x) for x in inputs[""].inputs.values())
+    architectures = [a for a in ARCHITECTURES if max(a.hidden) <= most]
+    rows = scores(architectures, inputs, repetitions)
+    longer = settings.get("longer", {"epochs": 0, "architectures": []})
+    for epochs in [settings["epochs"][-1], longer["epochs"], *settings["epochs"][:-1]]:
+        for a in architectures:
+            if epochs == longer["epochs"] and a.label not in longer["architectures"]:
+                continue
+            folder = output / f"{epochs}-epochs" / a.label.replace(" ", "-")
+            errors = member_errors(train(configuration(settings, a, epochs), folder), tests)
+            rows[a.label].setdefault("errors", {})[str(epochs)] = errors
+            print(epochs, a.label, json.dumps(errors), flush=True)
+    return {"settings": settings, "n_inputs": inputs[""].n_inputs, "rows": rows}
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Train, score, compare, draw."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--train", required=True)
-    parser.add_argument("--test", required=True)
-    parser.add_argument("--epochs", type=int, default=100)
-    parser.add_argument("--repetitions", type=int, default=32)
-    parser.add_argument("--decorrelation", type=float, default=1.0, help="of the scored inputs; 0: none")
-    parser.add_argument("--output", type=Path, required=True)
-    options = parser.parse_args()
-    structures, tests = read_structures(options.train), read_structures(options.test)
-    elements = [symbol(z) for z in sorted({int(z) for s in structures for z in s.numbers})]
-    spec = make_preset("eeacsf-resolved", elements)
-    inputs = make_data(structures, spec, decorrelation=options.decorrelation or None)
-    rows: list[dict[str, Any]] = []
-    most = min(len(x) for x in inputs.inputs.values())
-    architectures = [a for a in ARCHITECTURES if max(a.hidden) <= most]
-    for entry in rank_architectures(architectures, inputs, ScoreOptions(options.repetitions, seed=1)):
-        errors = 1e3 * member_errors(train(entry.architecture, options), tests)
-        rows.append(
-            {
-                "architecture": entry.architecture.label,
-                "weights": entry.n_parameters,
-                **{name: None if s is None else s.value for name, s in entry.scores.items()},
-                "energy": errors[:, 0].tolist(),
-                "force": errors[:, 1].tolist(),
-            }
-        )
-        print(rows[-1], flush=True)
-    text = report(rows)
-    (options.output / "results.json").write_text(
-        json.dumps({"epochs": options.epochs, "rows": rows}, indent=1)
-    )
-    (options.output / "table.md").write_text(text)
-    print(text)
-
-
-def report(rows: list[dict[str, Any]]) -> str:
-    """Markdown: the scores and errors, and τ of each score with small energy and force errors."""
-    lines = ["| architecture | weights | NEAR | ε | CV | E (meV/atom) | F (meV/Å) |", "|---" * 7 + "|"]
-    for r in rows:
-        scores = ["-" if r[k] is None else f"{r[k]:.4g}" for k in ("near", "epsilon", "cv")]
-        errors = [f"{np.mean(r[k]):.3g} ± {np.std(r[k], ddof=1):.2g}" for k in ("energy", "force")]
-        lines.append("| " + " | ".join([r["architecture"], str(r["weights"]), *scores, *errors]) + " |")
-    lines += ["", "| Kendall τ with small | energy errors | force errors | architectures |", "|---" * 4 + "|"]
-    directions = {**{k: 1.0 if v.higher_is_better else -1.0 for k, v in SCORES.items()}, "weights": 1.0}
-    for name, sign in directions.items():
-        known = [r for r in rows if r[name] is not None]
-        score = np.array([sign * r[name] for r in known])
-        taus = [kendall(score, -np.array([np.mean(r[k]) for r in known])) for k in ("energy", "force")]
-        label = SCORES[name].name if name in SCORES else "number of weights"
-        lines.append(f"| {label} | {taus[0]:.2f} | {taus[1]:.2f} | {len(known)} |")
-    return "\n".join(lines) + "\n"
+    parser.add_argument("settings", help="3bpa, mo, or a file like benchmarks/near/3bpa.yaml")
+    parser.add_argument("--repetitions", type=int, default=16, help="initializations of a score")
+    parser.add_argument("--threads", type=int, help="of the trainings")
+    parser.add_argument("--output", type=Path, help="default: build/near/SET")
+    options = parser.parse_args(arguments)
+    known = HERE / f"{options.settings}.yaml"
+    path = known if known.exists() else Path(options.settings)
+    settings = yaml.safe_load(path.read_text())
+    if options.threads:
+        settings["config"]["threads"] = options.threads
+    output = (options.output or HERE.parents[1] / "build" / "near" / path.stem).resolve()
+    output.mkdir(parents=True, exist_ok=True)
+    results = run(settings, output, options.repetitions)
+    (output / "results.json").write_text(json.dumps(results, indent=1))
+    text = page(results)
+    (output / "table.md").write_text(text)
+    plot(results, output / "agreement.png")
+    print(f"\n{text}")
 
 
 if __name__ == "__main__":

@@ -34,7 +34,7 @@ def command(
     decorrelation: Annotated[
         float | None,
         typer.Option(
-            help="Score on decorrelated inputs with this ε, as `lmlp train` uses them (there 1 by default); "
+            help="Score on decorrelated inputs with this ε, as `lmlp train` uses them (there 10 by default); "
             "without it on standardized features.",
             rich_help_panel=_INPUTS,
         ),

@@ -78,7 +78,7 @@ def make_data(
     Args:
         structures: energies are used where there are any, forces are not.
         spec: the descriptor block of a model file, e.g. from ``make_preset``.
-        decorrelation: ε of the decorrelated inputs that ``lmlp train`` uses (its default is 1); None
+        decorrelation: ε of the decorrelated inputs that ``lmlp train`` uses (its default is 10); None
             standardizes alone.
         max_atoms: structures are drawn at random up to about this number of atoms.
         seed: of that draw.
