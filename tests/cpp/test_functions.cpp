@@ -3,6 +3,7 @@
 #include <cmath>
 #include <cstdio>
 #include <limits>
+#include <vector>
 
 #define LMLP_KERNEL tested
 #ifndef LMLP_WIDTH
@@ -73,12 +74,32 @@ void check_hyperbolic_tangent(const char* name, double bound) {
     CHECK(x[1] == 1);
 }
 
+// x/(1 + exp(-x)) is as good as an ulp of x, not of itself: what a network adds up is no smaller than that.
+template <class Real>
+void check_logistic(double bound) {
+    constexpr int n = 4096;
+    std::vector<Real> values(n), derivatives(n), x(n);
+    for (int i = 0; i < n; ++i) x[i] = values[i] = Real(-30.0 + 60.0 * i / (n - 1));
+    activate<Real>(lmlp::Activation::ssilu, n, values.data(), derivatives.data());
+    double largest = 0.0;
+    for (int i = 0; i < n; ++i) {
+        const long double X = x[i], s = 1.0L / (1.0L + std::exp(-X)), scale = 1.67653L;
+        const long double unit = std::numeric_limits<Real>::epsilon() * std::fmax(1.0L, std::fabs(X));
+        largest = std::fmax(largest, std::fabs((values[i] - scale * X * s) / unit));
+        largest =
+            std::fmax(largest, std::fabs((derivatives[i] - scale * s * (1.0L + X * (1.0L - s))) / unit));
+    }
+    expect_below("x/(1 + exp(-x))", largest, bound);
+}
+
 }  // namespace
 
 int main() {
     if (!is_supported()) return 77;
     check_hyperbolic_tangent<double>("tanh, double", 3.0);
     check_hyperbolic_tangent<float>("tanh, single", 3.0);
+    check_logistic<double>(3.0);
+    check_logistic<float>(3.0);
     const auto exponential = [](Vec x) { return exp_nonpositive(x); };
     const auto exact_exponential = [](double x) { return std::exp(static_cast<long double>(x)); };
     expect_below("exp", largest_error<double>(-708.0L, 0.0L, false, exponential, exact_exponential), 1.5);

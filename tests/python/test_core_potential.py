@@ -16,6 +16,7 @@ ACTIVATIONS = {
     "stanh": lambda x: 1.59223 * np.tanh(x),
     "tanh": np.tanh,
     "tanhshrink": lambda x: x - np.tanh(x),
+    "ssilu": lambda x: 1.67653 * x * np.exp(-np.logaddexp(0, -x)),
 }
 
 

@@ -13,7 +13,8 @@ namespace lmlp {
 enum class Activation {
     stanh,  // 1.59223 tanh x: keeps unit variance
     tanh,
-    tanhshrink  // x - tanh x
+    tanhshrink,  // x - tanh x
+    ssilu        // 1.67653 x / (1 + exp(-x)): keeps the second moment of 1
 };
 
 const std::vector<std::string>& activation_names();  // in the order of Activation

@@ -71,18 +71,25 @@ inline typename Of<Real>::V hyperbolic_tangent(typename Of<Real>::V x) {
 
 // Never inlined, one loop per formula: where the compiler sees t t beside 1 - t t it may round the product
 // once more, in one copy of the loop and not in another.
-template <class Real, bool shrink>
-[[gnu::noinline]] void activate_as(Real factor, int n, Real* values, Real* derivatives) {
+template <class Real, Activation formula>
+[[gnu::noinline]] void activate_as(int n, Real* values, Real* derivatives) {
     using V = typename Of<Real>::V;
-    const V one = fill_as(Real(1)), scale = fill_as(factor);
+    const V one = fill_as(Real(1)), half = fill_as(Real(0.5));
+    const V scale = fill_as(Real(formula == Activation::stanh   ? 1.59223
+                                 : formula == Activation::ssilu ? 1.67653
+                                                                : 1.0));
     for (int i = 0; i < n; i += Of<Real>::lanes) {
-        const V x = load(values + i), t = hyperbolic_tangent<Real>(x);
-        if constexpr (shrink) {
-            store(values + i, x - t);
-            store(derivatives + i, t * t);
+        const V x = load(values + i);
+        if constexpr (formula == Activation::ssilu) {
+            // the logistic function is 1/2 + 1/2 tanh(x/2); x times it is never off by more than an ulp of x
+            const V s = half + half * hyperbolic_tangent<Real>(half * x), y = scale * s;
+            store(values + i, x * y);
+            store(derivatives + i, y + x * y * (one - s));
         } else {
-            store(values + i, scale * t);
-            store(derivatives + i, scale * (one - t * t));
+            const V t = hyperbolic_tangent<Real>(x);
+            const bool shrink = formula == Activation::tanhshrink;
+            store(values + i, shrink ? x - t : scale * t);
+            store(derivatives + i, shrink ? t * t : scale * (one - t * t));
         }
     }
 }
@@ -90,11 +97,16 @@ template <class Real, bool shrink>
 // values <- act(values), derivatives <- act'(values); n numbers, a multiple of the lanes.
 template <class Real>
 inline void activate(Activation activation, int n, Real* values, Real* derivatives) {
-    if (activation == Activation::tanhshrink)
-        activate_as<Real, true>(Real(1), n, values, derivatives);
-    else
-        activate_as<Real, false>(Real(activation == Activation::stanh ? 1.59223 : 1.0), n, values,
-                                 derivatives);
+    switch (activation) {
+        case Activation::stanh:
+            return activate_as<Real, Activation::stanh>(n, values, derivatives);
+        case Activation::tanh:
+            return activate_as<Real, Activation::tanh>(n, values, derivatives);
+        case Activation::tanhshrink:
+            return activate_as<Real, Activation::tanhshrink>(n, values, derivatives);
+        case Activation::ssilu:
+            return activate_as<Real, Activation::ssilu>(n, values, derivatives);
+    }
 }
 
 }  // namespace

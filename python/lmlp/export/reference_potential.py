@@ -31,7 +31,12 @@ class MemberResults:
 
 def activation(name: str, x: Tensor) -> Tensor:
     """Evaluate an activation function by its name in the model file."""
-    return {"stanh": lambda: 1.59223 * x.tanh(), "tanh": x.tanh, "tanhshrink": lambda: x - x.tanh()}[name]()
+    return {
+        "stanh": lambda: 1.59223 * x.tanh(),
+        "tanh": x.tanh,
+        "tanhshrink": lambda: x - x.tanh(),
+        "ssilu": lambda: 1.67653 * x / (1.0 + (-x).exp()),
+    }[name]()
 
 
 def network_energy(data: ModelData, member: int, element: int, features: Tensor) -> Tensor:

@@ -20,7 +20,7 @@ from lmlp.errors import InvalidArgumentError
 from lmlp.export.zbl import ZblModule
 from lmlp.model.data import ModelData
 
-ACTIVATIONS = ("stanh", "tanh", "tanhshrink")
+ACTIVATIONS = ("stanh", "tanh", "tanhshrink", "ssilu")
 # Numbers per intermediate array of one block of centers in `evaluate`: 32 MiB each in float64.
 BLOCK_SIZE = 1 << 22
 
@@ -70,6 +70,8 @@ class PotentialModule(nn.Module):
             return 1.59223 * torch.tanh(x)
         if self.activation == "tanh":
             return torch.tanh(x)
+        if self.activation == "ssilu":
+            return 1.67653 * x * torch.sigmoid(x)
         return x - torch.tanh(x)
 
     def network_energies(self, features: Tensor, species: Tensor) -> Tensor:

@@ -14,9 +14,16 @@ from lmlp.errors import InvalidArgumentError
 STANH_SCALE = 1.59223
 """Keeps unit variance for N(0, 1) inputs and Var W = 1/n_in."""
 
+SSILU_SCALE = 1.67653
+"""Makes the second moment of x/(1 + e^(-x)) 1 for N(0, 1) inputs."""
+
 
 def _stanh(x: Tensor) -> Tensor:
     return STANH_SCALE * torch.tanh(x)
+
+
+def _ssilu(x: Tensor) -> Tensor:
+    return SSILU_SCALE * nn.functional.silu(x)
 
 
 def _tanhshrink(x: Tensor) -> Tensor:
@@ -27,6 +34,7 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "stanh": _stanh,
     "tanh": torch.tanh,
     "tanhshrink": _tanhshrink,
+    "ssilu": _ssilu,
 }
 
 

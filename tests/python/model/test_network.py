@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 import torch
 from lmlp.errors import InvalidArgumentError
-from lmlp.model.network import STANH_SCALE, EnsembleNetwork
+from lmlp.model.network import SSILU_SCALE, STANH_SCALE, EnsembleNetwork
 
 NUMPY = {
     "stanh": lambda x: STANH_SCALE * np.tanh(x),
     "tanh": np.tanh,
     "tanhshrink": lambda x: x - np.tanh(x),
+    "ssilu": lambda x: SSILU_SCALE * x / (1 + np.exp(-x)),
 }
 
 
