@@ -64,7 +64,7 @@ class EnsembleNetwork(nn.Module):
         n_members: int,
         layer_sizes: Sequence[int],
         *,
-        activation: str = "stanh",
+        activation: str = "ssilu",
         seed: int = 0,
         dtype: torch.dtype = torch.float32,
     ) -> None:
