@@ -226,12 +226,14 @@ def _write(path: Path, structures: list[Structure]) -> None:
 
 
 def _farthest(structures: list[Structure], preset: str, cutoff: float | None) -> Any:
-    from lmlp.descriptor.presets import make_preset
+    from lmlp.descriptor.presets import make_data_preset
     from lmlp.descriptor.sampling import farthest_points, structure_features
     from lmlp.elements import symbol
+    from lmlp.io.distances import shortest_distances
 
     elements = [symbol(z) for z in sorted({int(z) for s in structures for z in s.numbers})]
-    points = structure_features(structures, make_preset(preset, elements, cutoff))
+    spec = make_data_preset(preset, elements, cutoff, shortest_distances(structures, elements), {})
+    points = structure_features(structures, spec)
 
     def choose(candidates: list[int], count: int) -> list[int]:
         return [candidates[i] for i in farthest_points(points[candidates], count)]

@@ -93,15 +93,16 @@ def command(
 
       lmlp near train.xyz --hidden 64,64 --hidden 128,64 --decorrelation 10 --plot near.png
     """
-    from lmlp.descriptor.presets import make_preset
+    from lmlp.descriptor.presets import make_data_preset
     from lmlp.elements import symbol
     from lmlp.io import read_structures
+    from lmlp.io.distances import shortest_distances
     from lmlp.near import ScoreOptions, SizeOptions, make_data
 
     candidates = [_numbers(text, "--hidden") for text in hidden or []]
     structures = read_structures(list(data))
     elements = [symbol(z) for z in sorted({int(z) for s in structures for z in s.numbers})]
-    spec = make_preset(preset, elements, cutoff)
+    spec = make_data_preset(preset, elements, cutoff, shortest_distances(structures, elements), {})
     inputs = make_data(structures, spec, decorrelation=decorrelation, max_atoms=max_atoms, seed=seed)
     if element:
         inputs = inputs.only(*element)

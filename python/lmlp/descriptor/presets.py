@@ -14,6 +14,7 @@ from lmlp.descriptor.correlation_preset import (
     multiple_functions,
     pair_functions,
 )
+from lmlp.descriptor.ranges import first_centers
 from lmlp.elements import atomic_number, default_table, element_table
 from lmlp.errors import InvalidArgumentError
 
@@ -55,7 +56,9 @@ def make_preset(
         options: all presets: ``table`` (element table, default by the elements) and ``keep_all`` (True keeps
             functions that are zero or copies for these elements, for models that will learn more elements).
             ``eeacsf-resolved``: ``angular_cutoff`` (4.0 Å), ``n_radial`` (16), ``n_angular`` (6), ``r_min``
-            (0.8 Å), ``angular_r_min`` (0.9 Å), ``l_max`` (4), ``channels`` (``auto``, ``1ns`` or ``onehot``).
+            (0.8 Å), ``angular_r_min`` (0.9 Å), ``shortest`` (None; the shortest distance in the data in Å,
+            which the two before follow where they are not given, unless ``keep_all``), ``l_max`` (4),
+            ``channels`` (``auto``, ``1ns`` or ``onehot``).
             ``eeacsf-correlation``: the same but ``channels`` (``auto``: properties that are linearly
             independent for the elements; ``all``: for models that will learn more elements), and ``growth``
             (1: centers equally spaced in R^(1/growth)), ``span`` (1: power spectra between radial functions
@@ -81,6 +84,27 @@ def make_preset(
     table = options.pop("table", None) or default_table(elements)
     spec = normalize_spec(maker(_Channels(elements, table, keep_all=keep_all), cutoff, **options))
     return spec if keep_all else prune(spec, elements)[0]
+
+
+def make_data_preset(
+    name: str,
+    elements: Sequence[str],
+    cutoff: float | None,
+    shortest: Mapping[str, float],
+    options: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Make the spec of a preset for data: its functions begin where distances do, unless options say where.
+
+    Args:
+        name: see :func:`make_preset`, as ``elements`` and ``cutoff``.
+        elements: chemical symbols of the model.
+        cutoff: Å, or None.
+        shortest: shortest distances in the data in Å by pair; may be empty.
+        options: of the preset.
+    """
+    if shortest and name in _PRESETS and "shortest" in _PRESETS[name][1]:
+        options = {"shortest": min(shortest.values()), **options}
+    return make_preset(name, elements, cutoff, **options)
 
 
 def prune(spec: Mapping[str, Any], elements: Sequence[str]) -> tuple[dict[str, Any], list[Dropped]]:
@@ -232,6 +256,19 @@ def _centers(r_min: float, r_max: float, n: int) -> tuple[list[float], float]:
     return [round(r_min + i * spacing, 10) for i in range(n)], round(1 / (2 * spacing**2), 10)
 
 
+_Pair = tuple[float, float]  # of radial and angular functions
+
+
+def _ends(
+    available: _Channels, cutoffs: _Pair, given: tuple[float | None, float | None], shortest: float | None
+) -> tuple[_Pair, _Pair]:
+    """Return first and last centers of shifted Gaussians; elements to come may be closer than the data."""
+    last = cutoffs[0] - 0.3, cutoffs[1] - 0.4
+    default = first_centers(None if available.keep_all else shortest, last)
+    radial, angular = (d if g is None else g for g, d in zip(given, default, strict=True))
+    return (radial, angular), last
+
+
 def _eeacsf_resolved(
     available: _Channels,
     cutoff: float | None,
@@ -239,21 +276,23 @@ def _eeacsf_resolved(
     angular_cutoff: float = 4.0,
     n_radial: int = 16,
     n_angular: int = 6,
-    r_min: float = 0.8,
-    angular_r_min: float = 0.9,
+    r_min: float | None = None,
+    angular_r_min: float | None = None,
+    shortest: float | None = None,
     l_max: int = 4,
     channels: str = "auto",
 ) -> dict[str, Any]:
     cutoff = cutoff or 4.5
     angular_cutoff = min(angular_cutoff, cutoff)
     singles, pairs, type_ = _resolved_weights(available, channels)
-    shifts, eta = _centers(r_min, cutoff - 0.3, n_radial)
+    first, last = _ends(available, (cutoff, angular_cutoff), (r_min, angular_r_min), shortest)
+    shifts, eta = _centers(first[0], last[0], n_radial)
     rows: list[_Row] = [
         {"kind": "radial", "weight": weight, "eta": eta, "shift": shift}
         for weight in singles
         for shift in shifts
     ]
-    shifts, eta = _centers(angular_r_min, angular_cutoff - 0.4, n_angular)
+    shifts, eta = _centers(first[1], last[1], n_angular)
     rows += [
         {"kind": "angular", **pair, "eta": eta, "shift": shift, "l": l}
         for pair in pairs
@@ -273,8 +312,9 @@ def _eeacsf_correlation(
     angular_cutoff: float = 4.0,
     n_radial: int = 16,
     n_angular: int = 6,
-    r_min: float = 0.8,
-    angular_r_min: float = 0.9,
+    r_min: float | None = None,
+    angular_r_min: float | None = None,
+    shortest: float | None = None,
     growth: float = 1.0,
     l_max: int = 4,
     span: int = 1,
@@ -285,13 +325,14 @@ def _eeacsf_correlation(
     cutoff = cutoff or 4.5
     angular_cutoff = min(angular_cutoff, cutoff)
     names = _correlation_channels(available, channels)
-    shifts, etas = growing_centers(r_min, cutoff - 0.3, n_radial, growth)
+    first, last = _ends(available, (cutoff, angular_cutoff), (r_min, angular_r_min), shortest)
+    shifts, etas = growing_centers(first[0], last[0], n_radial, growth)
     rows: list[_Row] = [
         {"kind": "radial", "weight": weight, "eta": eta, "shift": shift}
         for weight in names
         for eta, shift in zip(etas, shifts, strict=True)
     ]
-    shifts, etas = growing_centers(angular_r_min, angular_cutoff - 0.4, n_angular, growth)
+    shifts, etas = growing_centers(first[1], last[1], n_angular, growth)
     rows += correlation_rows(pair_functions(names, n_angular, l_max, span), shifts, etas)
     for n_factors, l_most in ((3, l_max_triples), (4, l_max_quadruples)):
         rows += correlation_rows(multiple_functions(names, n_angular, l_most, n_factors), shifts, etas)
@@ -327,7 +368,16 @@ def _resolved_weights(available: _Channels, option: str) -> tuple[list[str], lis
     return names, products, "eeACSF"
 
 
-_RESOLVED_OPTIONS = ("angular_cutoff", "n_radial", "n_angular", "r_min", "angular_r_min", "l_max", "channels")
+_RESOLVED_OPTIONS = (
+    "angular_cutoff",
+    "n_radial",
+    "n_angular",
+    "r_min",
+    "angular_r_min",
+    "shortest",
+    "l_max",
+    "channels",
+)
 _CORRELATION_OPTIONS = (*_RESOLVED_OPTIONS, "growth", "span", "l_max_triples", "l_max_quadruples")
 _PRESETS: dict[str, tuple[Callable[..., dict[str, Any]], tuple[str, ...]]] = {
     "eeacsf-153": (_eeacsf_153, ()),

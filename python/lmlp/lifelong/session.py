@@ -13,6 +13,7 @@ import torch
 from lmlp.descriptor.compute import Descriptor
 from lmlp.errors import ConfigError, DataError
 from lmlp.io import DataKeys, read_structures
+from lmlp.io.distances import joined_distances, shortest_distances
 from lmlp.io.report import audit
 from lmlp.lifelong.base import load_model
 from lmlp.lifelong.config import LearnConfig
@@ -40,7 +41,6 @@ from lmlp.model.scaling import fit_atomic_energies
 from lmlp.structure import Structure
 from lmlp.training.batching import make_references
 from lmlp.training.dataset import Dataset, make_dataset
-from lmlp.training.distances import joined_distances, shortest_distances
 from lmlp.training.observer import Observer
 from lmlp.training.restore import potential_from_state
 from lmlp.training.run import Run
@@ -154,7 +154,7 @@ class LearnRun(Run):
         if self.saved is not None:
             return super()._shortest_distances(n_held_out)
         cutoff = float(self.base.descriptor["cutoff"])
-        here = shortest_distances(self.dataset, len(self.dataset), cutoff)
+        here = shortest_distances(self.dataset.structures, self.dataset.elements, cutoff)
         return joined_distances(self.base.shortest_distances, here)
 
     def _baseline(self) -> Zbl | None:

@@ -10,6 +10,9 @@ import numpy as np
 from lmlp.errors import DataError, InvalidArgumentError
 
 _HARTREE = 27.211386245988
+# Of the largest range of any function. Standardizing what varies by less would enlarge rounding differences
+# between instruction sets (1e-12) to parts of an input, and any change off the data to far more.
+_HARDLY = 1e-8
 
 
 @dataclass(frozen=True)
@@ -72,14 +75,12 @@ def useful_columns(moments: FeatureMoments) -> tuple[np.ndarray, list[int], list
     """Find features that carry information of their own.
 
     Returns:
-        indices of the columns to keep, those that are constant for every element, and pairs (dropped, kept
-        twin).
+        indices of the columns to keep, those that are constant to rounding for every element, and pairs
+        (dropped, kept twin).
     """
     n_features = moments.mean.shape[1]
     present = moments.count > 0
-    spread = np.where(present[:, None], moments.maximum - moments.minimum, 0.0)
-    size = np.where(present[:, None], np.maximum(abs(moments.maximum), abs(moments.minimum)), 0.0)
-    constant = np.flatnonzero((spread <= 1e-14 * size).all(axis=0))
+    constant = np.flatnonzero(~varying(moments).any(axis=0))
     power = np.einsum("e,enm->nm", present.astype(float), moments.scatter)
     power += np.einsum("e,en,em->nm", moments.count, moments.mean, moments.mean)
     square = np.diag(power)
@@ -97,6 +98,17 @@ def useful_columns(moments: FeatureMoments) -> tuple[np.ndarray, list[int], list
         else:
             kept.append(n)
     return np.array(kept, dtype=int), constant.tolist(), twins
+
+
+def varying(moments: FeatureMoments) -> np.ndarray:
+    """Tell for which elements a feature is not constant to rounding, bool ``[n_elements, n_features]``.
+
+    Constant are also features that vary by less than 1e-8 of what any feature varies by: far tails.
+    """
+    present = (moments.count > 0)[:, None]
+    spread = np.where(present, moments.maximum - moments.minimum, 0.0)
+    size = np.where(present, np.maximum(abs(moments.maximum), abs(moments.minimum)), 0.0)
+    return np.asarray((spread > 1e-14 * size) & (spread > _HARDLY * spread.max()))
 
 
 @dataclass(frozen=True)
@@ -134,11 +146,11 @@ class InputMap:
 
 
 def standardization(moments: FeatureMoments) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return scale 1/σ, shift and whether a feature varies at all; each ``[n_elements, n_features]``."""
+    """Return scale 1/σ, shift and whether a feature varies beyond rounding, ``[n_elements, n_features]``."""
     count = np.maximum(moments.count, 1.0)[:, None]
     sigma = np.sqrt(np.diagonal(moments.scatter, axis1=1, axis2=2) / count)
     size = np.maximum(abs(moments.mean), 1e-300)
-    varies = (sigma > 1e-12 * size) & (moments.count[:, None] > 1)
+    varies = (sigma > 1e-12 * size) & (moments.count[:, None] > 1) & varying(moments)
     return np.where(varies, 1.0 / np.where(varies, sigma, 1.0), 1.0), moments.mean.copy(), varies
 
 

@@ -11,14 +11,14 @@ import torch
 
 from lmlp import __version__
 from lmlp.descriptor.compute import Descriptor
-from lmlp.descriptor.presets import make_preset
 from lmlp.elements import atomic_number
 from lmlp.errors import ConfigError, DataError
+from lmlp.io.distances import shortest_distances
 from lmlp.model.baseline import Zbl, make_zbl, parse_baseline
 from lmlp.model.data import ModelData
 from lmlp.model.network import EnsembleNetwork
 from lmlp.model.potential import EnsemblePotential
-from lmlp.model.scaling import FeatureMoments, fit_atomic_energies, fit_input_map, useful_columns
+from lmlp.model.scaling import fit_atomic_energies, fit_input_map
 from lmlp.training.baseline import without_baseline
 from lmlp.training.batching import Sampler, ShuffledBatches, make_references
 from lmlp.training.calibration import evaluate_held_out, model_errors
@@ -26,8 +26,8 @@ from lmlp.training.checkpoint import load_checkpoint, model_fields, save_checkpo
 from lmlp.training.config import TrainConfig
 from lmlp.training.dataset import Dataset
 from lmlp.training.derivatives import Plan, store_derivatives
-from lmlp.training.distances import shortest_distances
 from lmlp.training.forecast import make_forecast
+from lmlp.training.functions import in_words, make_spec, useful_functions, where_they_begin, worth
 from lmlp.training.inputs import InputFile
 from lmlp.training.log import JsonLog
 from lmlp.training.observer import Observer
@@ -91,6 +91,7 @@ class Run:
         self.observer = observer if self.workers.is_first else Observer()
         self.started = time.monotonic() if started is None else started
         self.stored = False  # derivatives of the inputs
+        self.functions: dict[str, Any] = {}  # what was chosen for the data, for the log
         self.saved: dict[str, Any] | None = None
         if resume:
             self.saved = self.workers.together(lambda: load_checkpoint(config.checkpoint))
@@ -147,8 +148,10 @@ class Run:
         """Return the shortest distance of each pair of elements in the training data."""
         if self.saved is not None:
             return dict(json.loads(self.saved.get("shortest_distances", "{}")))
-        cutoff = float(self._spec(self.dataset.elements)["cutoff"])
-        return shortest_distances(self.dataset, len(self.dataset) - n_held_out, cutoff)
+        dataset = self.dataset
+        cutoff = float(make_spec(self.config.descriptor, dataset.elements, {})["cutoff"])
+        trained = (dataset.structures[i] for i in range(len(dataset) - n_held_out))
+        return shortest_distances(trained, dataset.elements, cutoff)
 
     def _baseline(self) -> Zbl | None:
         """Return the pair repulsion that the model gets, or the checkpoint has."""
@@ -159,7 +162,7 @@ class Run:
         chosen = self.config.model.baseline
         if chosen is None:
             return None
-        cutoff = float(self._spec(elements)["cutoff"])
+        cutoff = float(make_spec(self.config.descriptor, elements, {})["cutoff"])
         radii = chosen.model_dump(exclude={"type"})
         block = make_zbl(elements, cutoff, **radii, shortest=self.shortest)
         return parse_baseline(block, elements, cutoff)
@@ -220,9 +223,20 @@ class Run:
     def _new_potential(self, dtype: torch.dtype) -> tuple[EnsemblePotential, Store]:
         c, dataset = self.config, self.dataset
         elements = dataset.elements
-        descriptor, store, moments = self._useful_functions(Descriptor(self._spec(elements), elements))
+        spec = make_spec(c.descriptor, elements, self.shortest)
+        say = self.observer.on_message
+        begin = where_they_begin(spec, c.descriptor, self.shortest)
+        if begin is not None:
+            say(begin)
+        keep_all = bool(c.descriptor.preset_options.get("keep_all"))
+        found = useful_functions(Descriptor(spec, elements), self._make_store, say, keep_all=keep_all)
+        descriptor, store, moments = found
         self.limits = torch.from_numpy(moments.minimum), torch.from_numpy(moments.maximum)
         input_map = fit_input_map(moments, c.model.decorrelation, c.model.keep)
+        counted = worth(elements, moments, input_map)
+        if c.model.decorrelation is not None:
+            say(in_words(counted, c.model.keep))
+        self.functions = {**counted, "range": begin, "shortest_distances": self.shortest}
         store.set_inputs(input_map, dtype)
         network = EnsembleNetwork(
             len(elements),
@@ -235,35 +249,8 @@ class Run:
         network.scale_output(c.model.output_scale)
         return EnsemblePotential(descriptor, input_map, network, self._atomic_energies()), store
 
-    def _useful_functions(self, descriptor: Descriptor) -> tuple[Descriptor, Store, FeatureMoments]:
-        """Compute the features; leave out functions that are constant or copies on these data."""
-        store = self._make_store(descriptor)
-        assert store.moments is not None
-        columns, constant, twins = useful_columns(store.moments)
-        if len(columns) == 0:
-            raise DataError("every symmetry function is constant on these data: enlarge the cutoff")
-        if len(columns) == descriptor.n_features or self.config.descriptor.preset_options.get("keep_all"):
-            return descriptor, store, store.moments
-        self.observer.on_message(
-            f"{len(constant) + len(twins)} of {descriptor.n_features} symmetry functions left out: "
-            f"{len(constant)} constant and {len(twins)} copies of others on these data"
-        )
-        spec = descriptor.spec
-        spec["functions"] = [spec["functions"][i] for i in columns]
-        # once more with the descriptor that a resumed run will have: the last bits may depend on the set
-        descriptor = Descriptor(spec, self.dataset.elements)
-        store = self._make_store(descriptor)
-        assert store.moments is not None
-        return descriptor, store, store.moments
-
     def _n_external(self) -> int:
         return len(self.split.holdout) if self.config.valid else 0
-
-    def _spec(self, elements: list[str]) -> dict[str, Any]:
-        d = self.config.descriptor
-        if d.spec is not None:
-            return d.spec
-        return make_preset(d.preset, elements, d.cutoff, **d.preset_options)
 
     def _atomic_energies(self) -> np.ndarray:
         dataset = self.dataset
@@ -296,7 +283,8 @@ class Run:
         if self.workers.is_first:
             self.log = JsonLog(c.log, None if self.saved is None else trainer.position.epoch)
         if self.saved is None:
-            self._write({"type": "start", **self._provenance(), "forecast": forecast.as_dict()})
+            start = {"type": "start", **self._provenance(), "forecast": forecast.as_dict()}
+            self._write({**start, "symmetry_functions": self.functions})
         self.observer.on_start(forecast, trainer.position)
 
         def on_epoch(record: dict[str, Any]) -> None:

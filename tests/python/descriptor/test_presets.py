@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from lmlp.descriptor.compute import Descriptor
-from lmlp.descriptor.presets import make_preset, preset_names, prune
+from lmlp.descriptor.presets import make_data_preset, make_preset, preset_names, prune
 from lmlp.errors import InvalidArgumentError, UnknownElementError
 
 from . import inputs
@@ -56,6 +56,41 @@ def test_cutoffs_tables_and_options():
         make_preset("eeacsf-153", [])
     with pytest.raises(UnknownElementError, match="U is not in table h-xe"):
         make_preset("eeacsf-153", ["U"], table="h-xe")
+
+
+@pytest.mark.parametrize("name", ["eeacsf-resolved", "eeacsf-correlation"])
+def test_functions_begin_below_the_shortest_distance(name):
+    def first(elements=("Mo",), cutoff=None, **options):
+        rows = make_preset(name, list(elements), cutoff, **options)["functions"]
+        radial = min(row["shift"] for row in rows if row["kind"] == "radial")
+        parts = [part for row in rows if row["kind"] != "radial" for part in row.get("factors", [row])]
+        return radial, min(part["shift"] for part in parts)
+
+    assert first() == (0.8, 0.9)
+    assert first(shortest=1.883) == (1.75, 1.8)  # 1.733 Å, rounded; 1.8 Å: half of the angular range
+    assert first(shortest=1.6) == (1.45, 1.55)
+    # bonds of hydrogen: as without data
+    assert first(shortest=0.94) == first(shortest=0.97) == (0.8, 0.9)
+    assert first(shortest=0.1) == (0.3, 0.4)
+    assert first(shortest=3.0) == (2.1, 1.8)
+    assert first(shortest=3.0, cutoff=6.0, angular_cutoff=5.0) == (2.85, 2.3)
+    # what is given wins; models that will learn other elements begin as without data
+    assert first(shortest=1.883, r_min=1.2) == (1.2, 1.8)
+    assert first(shortest=1.883, angular_r_min=1.2) == (1.75, 1.2)
+    assert first(shortest=1.883, keep_all=True) == (0.8, 0.9)
+    with pytest.raises(InvalidArgumentError, match="shortest distance in the data: 0"):
+        first(shortest=0.0)
+
+
+def test_presets_without_a_range_ignore_the_data():
+    for name in preset_names():
+        spec = make_data_preset(name, ["Mo"], None, {}, {})
+        assert spec == make_preset(name, ["Mo"])
+        changed = make_data_preset(name, ["Mo"], None, {"Mo-Mo": 1.9, "H-Mo": 1.6}, {}) != spec
+        assert changed == (name in ("eeacsf-resolved", "eeacsf-correlation"))
+    assert make_data_preset("eeacsf-resolved", ["Mo"], None, {"Mo-Mo": 1.9, "H-Mo": 1.6}, {}) == make_preset(
+        "eeacsf-resolved", ["Mo"], shortest=1.6
+    )
 
 
 def test_d_block_elements_can_be_told_apart():

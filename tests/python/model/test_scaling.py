@@ -7,6 +7,7 @@ from lmlp.model.scaling import (
     feature_moments,
     fit_atomic_energies,
     fit_input_map,
+    standardization,
     useful_columns,
 )
 
@@ -92,6 +93,23 @@ def test_useless_columns_are_found(sample):
     assert kept.tolist() == [0, 1, 2, 3, 4, 7]  # 3 varies for one element, 7 is no exact copy
     assert constant == [5]
     assert twins == [(6, 1)]
+
+
+def test_what_varies_by_rounding_only_is_constant(sample):
+    """Far tails of Gaussians: their standardization would make an input of rounding differences."""
+    features, species = sample
+    widest = np.ptp(features[species == 0], axis=0).max()
+    tails = np.random.default_rng(1).random((200, 3)) * widest * np.array([1e-9, 1e-30, 1e-6])
+    tails[species == 1, 2] *= 1e-6  # far for one element only
+    moments = feature_moments([(np.column_stack([features, tails]), species)], 2, 8)
+    kept, constant, twins = useful_columns(moments)
+    assert kept.tolist() == [0, 1, 2, 3, 4, 7]
+    assert constant == [5, 6]
+    assert twins == []
+    scale, _, varies = standardization(moments)
+    assert varies[:, 5:].tolist() == [[False, False, True], [False, False, False]]
+    assert scale[1, 7] == 1.0  # in a model that learns on, nothing blows up when the function wakes up
+    assert scale[0, 7] > 1e5 / widest
 
 
 class TestAtomicEnergies:

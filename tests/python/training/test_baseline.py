@@ -138,20 +138,3 @@ def test_command_line(tmp_path):
     wrong = CliRunner().invoke(app, [*common, "--baseline", "lj"])
     assert wrong.exit_code != 0
     assert "model.baseline.type" in str(wrong.exception)
-
-
-def test_shortest_distances_of_the_training_data(tmp_path):
-    from lmlp.training.distances import shortest_distances
-
-    structures = crystals(4) + clusters(4)
-    dataset = make_dataset(structures)
-    expected = {}
-    for s in structures[:6]:
-        atoms = Atoms(s.numbers, s.positions, cell=s.cell, pbc=s.pbc)
-        for i, j, d in zip(*neighbor_list("ijd", atoms, 1.7), strict=True):
-            name = "-".join(sorted((atoms.symbols[i], atoms.symbols[j])))
-            expected[name] = min(d, expected.get(name, 9.0))
-    found = shortest_distances(dataset, 6, 3.5)
-    assert found == pytest.approx(expected)
-    assert set(found) == {"H-H", "H-O", "O-O"}
-    assert shortest_distances(dataset, 1, 0.1) == {}
