@@ -25,15 +25,16 @@ from typing import Any
 
 import yaml
 from agreement import page, plot
-from lmlp.descriptor.presets import make_preset
 from lmlp.elements import symbol
 from lmlp.evaluation import evaluate
 from lmlp.evaluation.tables import error_table
 from lmlp.export.model_file import read_model_file, write_model_file
 from lmlp.io import read_structures
+from lmlp.io.distances import shortest_distances
 from lmlp.near import Architecture, NearData, ScoreOptions, make_data, rank_architectures
 from lmlp.structure import Structure
 from lmlp.training.config import TrainConfig, make_config
+from lmlp.training.functions import make_spec
 
 HERE = Path(__file__).resolve().parent
 SHAPES = [
@@ -122,7 +123,7 @@ def network_inputs(config: TrainConfig, structures: list[Structure]) -> dict[str
     """What networks are scored on: their inputs in training, and standardized features."""
     d = config.descriptor
     elements = [symbol(z) for z in sorted({int(z) for s in structures for z in s.numbers})]
-    spec = d.spec or make_preset(d.preset, elements, d.cutoff, **d.preset_options)
+    spec = make_spec(d, elements, shortest_distances(structures, elements))
     epsilons = {"": config.model.decorrelation, " of standardized features": None}
     return {name: make_data(structures, spec, decorrelation=value) for name, value in epsilons.items()}
 
