@@ -24,13 +24,12 @@ HERE = Path(__file__).resolve().parent
 
 
 def settings(sequence: str, scale: str, time_limit: str | None = None) -> dict[str, Any]:
-    """Settings of a sequence: its YAML file, the small form laid over it, a time instead of epochs."""
+    """Settings of a sequence: its YAML file, the form of a scale laid over it, a time instead of epochs."""
     from lmlp.training.config import merge
 
     found: dict[str, Any] = yaml.safe_load((HERE / "sequences" / f"{sequence}.yaml").read_text())
-    small = found.pop("small", {})
-    if scale == "small":
-        found = merge(found, small)
+    forms = {name: found.pop(name, {}) for name in ("medium", "small")}
+    found = merge(found, forms.get(scale, {}))
     if time_limit:
         for part in ("first", "learn"):
             found[part] = {**found[part], "epochs": None, "time_limit": time_limit}
@@ -100,11 +99,11 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument("--method", nargs="+", choices=methods, default=methods)
     result.add_argument("--seed", type=int, nargs="+", default=[1])
     result.add_argument("--stages", type=int, help="stop after so many stages")
-    result.add_argument("--scale", choices=("full", "small"), default="full")
+    result.add_argument("--scale", choices=("full", "medium", "small"), default="full")
     result.add_argument("--time-limit", help="of each session instead of epochs, e.g. 4m")
     result.add_argument("--threads", type=int)
     result.add_argument("--again", action="store_true", help="repeat what is there")
-    result.add_argument("--output", type=Path, help="default: build/lifelong/SEQUENCE, -small for that scale")
+    result.add_argument("--output", type=Path, help="default: build/lifelong/SEQUENCE, with -medium or -small")
     return result
 
 
@@ -112,7 +111,7 @@ def main(arguments: list[str] | None = None) -> None:
     """Run, print and write tables and curves."""
     options = parser().parse_args(arguments)
     if options.output is None:
-        name = options.sequence + ("-small" if options.scale == "small" else "")
+        name = options.sequence + ("" if options.scale == "full" else f"-{options.scale}")
         options.output = HERE.parents[1] / "build" / "lifelong" / name
     options.output.mkdir(parents=True, exist_ok=True)
     results = run(options)
