@@ -74,7 +74,8 @@ def command(
     networks: Annotated[
         str | None,
         typer.Option(
-            help="all (default), or new: only networks of new elements learn, the old stay bit by bit.",
+            help="Which learn: present (default), those of the elements of the new data; new, those of new "
+            "elements; or all. The others stay bit by bit.",
             rich_help_panel=RUN,
         ),
     ] = None,

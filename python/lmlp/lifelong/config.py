@@ -29,7 +29,7 @@ class LearnConfig(TrainConfig):
         task: name of the new data.
         frames: of the structures in ``data``, the first new one and the one after the last; None for all.
         selection: rule of adaptive selection.
-        networks: train all networks, or those of new elements only.
+        networks: which of them learn: those of the elements of the new data, all, or those of new elements.
         ewc: strength of elastic weight consolidation, 0 for none.
         ewc_structures: earlier structures that its importances come from.
         check_fraction: share of the new data kept to measure errors, never trained on.
@@ -44,7 +44,7 @@ class LearnConfig(TrainConfig):
     frames: tuple[int, int] | None = None
     optimizer: LearnOptimizer = Field(default_factory=LearnOptimizer)
     selection: SelectionRule = Field(default_factory=SelectionRule)
-    networks: Literal["all", "new"] = "all"
+    networks: Literal["present", "all", "new"] = "present"
     ewc: float = Field(default=0.0, ge=0)
     ewc_structures: int = Field(default=64, ge=1)
     check_fraction: Fraction = 0.1

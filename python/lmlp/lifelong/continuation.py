@@ -147,12 +147,14 @@ def _first_layer(model: ModelData, e: int, input_map: InputMap) -> tuple[np.ndar
     return np.einsum("mof,fk->mok", weight / input_map.scale[e], inverse), bias
 
 
-def keep_networks(learned: ModelData, base: ModelData) -> ModelData:
-    """Return ``learned`` with the networks of the base model's elements, bit by bit."""
-    n = len(base.elements)
+def keep_networks(learned: ModelData, base: ModelData, species: Sequence[int]) -> ModelData:
+    """Return ``learned`` with the networks of some species as the base model has them, bit by bit."""
+    kept = list(species)
 
     def joined(new: np.ndarray, old: np.ndarray) -> np.ndarray:
-        return np.concatenate([old, new[:, n:]], axis=1)
+        result = new.copy()
+        result[:, kept] = old[:, kept]
+        return result
 
     return dataclasses.replace(
         learned,
@@ -175,10 +177,10 @@ def unpack_model(packed: dict[str, Any]) -> ModelData:
     return model_data(json.loads(packed["header"]), arrays)
 
 
-def freeze_networks(potential: EnsemblePotential, n_elements: int) -> None:
-    """Keep the networks of the first elements as they are."""
+def freeze_networks(potential: EnsemblePotential, species: Sequence[int]) -> None:
+    """Keep the networks of some species as they are."""
     network = potential.network
-    for e in range(n_elements):
+    for e in species:
         own = slice(e * network.n_layers, (e + 1) * network.n_layers)
         for p in [network.scales[e], network.shifts[e], *network.weights[own], *network.biases[own]]:
             p.requires_grad_(False)

@@ -134,11 +134,8 @@ class LearnRun(Run):
         checks = [i for i, e in enumerate(self.entries) if e.role == "check"]
         self.checks = np.concatenate([np.array(checks, np.int64), np.sort(order[:n_check])])
         pool = np.concatenate([np.array(usable, np.int64), fresh])
-        if c.networks == "new":
-            if len(self.dataset.numbers) == len(self.base.elements):
-                raise ConfigError("networks: new, but the new data have no new element")
-            foreign = self._has_new_element()
-            pool = fresh[foreign[fresh]]
+        # the others teach nothing: all networks that they need rest
+        pool = pool[self.dataset.counts[pool][:, self._learning()].sum(axis=1) > 0]
         n_valid = int(c.valid_fraction * len(pool))
         if len(pool) - n_valid < 1:
             raise DataError("no structures are left to learn from")
@@ -146,6 +143,17 @@ class LearnRun(Run):
         return Split(
             [np.sort(d[n_valid:]) for d in drawn], [np.sort(d[:n_valid]) for d in drawn], self.checks
         )
+
+    def _learning(self) -> np.ndarray:
+        """Return by species whether its networks learn."""
+        n_old, counts = len(self.base.elements), self.dataset.counts
+        if self.config.networks == "all":
+            return np.ones(counts.shape[1], bool)
+        if self.config.networks == "present":
+            return np.asarray(counts[len(self.entries) :].sum(axis=0) > 0)
+        if counts.shape[1] == n_old:
+            raise ConfigError("networks: new, but the new data have no new element")
+        return np.arange(counts.shape[1]) >= n_old
 
     # Model ----------------------------------------------------------------------------------------
 
@@ -178,8 +186,7 @@ class LearnRun(Run):
         store.set_inputs(potential.input_map, dtype)
         references = make_references(dataset, potential.atomic_energies)
         trainer = Trainer(c, potential, store, references, self._make_sampler(), self.split)
-        if c.networks == "new":
-            freeze_networks(potential, len(self.base.elements))
+        freeze_networks(potential, np.flatnonzero(~self._learning()).tolist())
         if self.saved is None:
             factors = (self.base.energy_uncertainty_factor, self.base.force_uncertainty_factor)
             known = ~self._has_new_element()
@@ -272,7 +279,7 @@ class LearnRun(Run):
                 trainer.potential, trainer.store, trainer.references, self._check_groups(), factors
             )
             self._look_at_checks(factors)
-        return keep_networks(data, self.base) if self.config.networks == "new" else data
+        return keep_networks(data, self.base, np.flatnonzero(~self._learning()).tolist())
 
     def _look_at_checks(self, factors: tuple[float, float]) -> None:
         """Find check structures with suspicious labels, and tell the errors of their tasks without them."""

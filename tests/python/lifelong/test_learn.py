@@ -27,7 +27,7 @@ from typer.testing import CliRunner
 
 from tests.python.lifelong.oxygen import learn_values, oxygen, with_hydrogen
 from tests.python.training.test_resume import _same_model
-from tests.python.training.toy import SPEC, clusters, settings
+from tests.python.training.toy import SPEC, clusters, label, settings
 
 
 def _predict(model, structures):
@@ -101,6 +101,24 @@ def test_only_new_networks_learn(start):
     write_structures(start / "new.xyz", oxygen(10, seed=3))
     with pytest.raises(ConfigError, match="no new element"):
         learn(make_learn_config(learn_values(start, networks="new", memory=str(start / "third.memory"))))
+
+
+def test_networks_of_absent_elements_rest(start):
+    """New data of another element alone touch nothing of the old, and spend nothing on them."""
+    hydrogen = [label([1] * 4, s.positions, source=s.source) for s in oxygen(20, seed=6)]
+    write_structures(start / "new.xyz", hydrogen)
+    outcome = learn(make_learn_config(learn_values(start, epochs=40)))
+    base = read_model_file(start / "model.pt")
+    for a, b in zip([*outcome.model.weights, outcome.model.scale], [*base.weights, base.scale], strict=True):
+        assert np.array_equal(a[:, :1], b)
+    assert outcome.report["forgetting"] == pytest.approx(0.0, abs=1e-9)
+    assert outcome.report["gradient_evaluations"] == 40 * 8  # half of the 16 new structures an epoch
+    reached = outcome.report["tasks"]["new"]["after"]["force_rmse"]
+    assert reached < 0.5 * np.sqrt(np.mean([s.forces**2 for s in hydrogen]))
+    more = {"task": "all", "networks": "all", "memory": str(start / "other.memory"), "epochs": 2}
+    every = learn(make_learn_config(learn_values(start, **more)))
+    assert every.report["gradient_evaluations"] == 2 * 22  # old ones too: half of 27 + 16
+    assert not np.array_equal(every.model.weights[0][:, :1], base.weights[0])
 
 
 def test_forgetting_beyond_the_limit_is_refused(start):
