@@ -14,7 +14,6 @@ from lmlp.training.rule import SelectionRule
 class LearnOptimizer(OptimizerConfig):
     """CoRe with plasticity: the weights that have done most for the loss rest."""
 
-    max_step: Positive = Field(default=3e-3, description="s_max before the decay")
     score_history: int = Field(default=200, ge=0, description="t_hist, steps until scores count")
     frozen: float = Field(default=0.1, ge=0, le=1, description="p_frozen, share of each tensor that rests")
 
