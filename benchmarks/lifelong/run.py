@@ -103,7 +103,9 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument("--time-limit", help="of each session instead of epochs, e.g. 4m")
     result.add_argument("--threads", type=int)
     result.add_argument("--again", action="store_true", help="repeat what is there")
-    result.add_argument("--output", type=Path, help="default: build/lifelong/SEQUENCE, with -medium or -small")
+    result.add_argument(
+        "--output", type=Path, help="default: build/lifelong/SEQUENCE, with -medium or -small"
+    )
     return result
 
 
