@@ -35,7 +35,7 @@ def activation(name: str, x: Tensor) -> Tensor:
         "stanh": lambda: 1.59223 * x.tanh(),
         "tanh": x.tanh,
         "tanhshrink": lambda: x - x.tanh(),
-        "ssilu": lambda: 1.67653 * x / (1.0 + (-x).exp()),
+        "ssilu": lambda: 0.838265 * x * (1.0 + (0.5 * x).tanh()),  # exp(-x) overflows, its slope is NaN then
     }[name]()
 
 

@@ -48,6 +48,7 @@ from lmlp.training.selection import NAMES, PARKED, SUSPECT, AdaptiveSelection
 from lmlp.training.store import Store
 from lmlp.training.trainer import Split, Trainer
 
+_MOST_OF_PART = 0.25  # of the structures that resting networks leave, drawn in an epoch
 _COMPARED = 200  # training structures per task that check structures are compared with
 
 
@@ -134,11 +135,15 @@ class LearnRun(Run):
         checks = [i for i, e in enumerate(self.entries) if e.role == "check"]
         self.checks = np.concatenate([np.array(checks, np.int64), np.sort(order[:n_check])])
         pool = np.concatenate([np.array(usable, np.int64), fresh])
+        n_all = len(pool)
         # the others teach nothing: all networks that they need rest
         pool = pool[self.dataset.counts[pool][:, self._learning()].sum(axis=1) > 0]
         n_valid = int(c.valid_fraction * len(pool))
         if len(pool) - n_valid < 1:
             raise DataError("no structures are left to learn from")
+        # a session costs what it would with all networks, unless that is too much for few structures
+        share, n_train = c.selection.share, len(pool) - n_valid
+        self.n_draws = max(1, round(min(share * (n_all - n_valid), max(share, _MOST_OF_PART) * n_train)))
         drawn = [np.random.default_rng([c.seed, 1, m]).permutation(pool) for m in range(self.base.n_members)]
         return Split(
             [np.sort(d[n_valid:]) for d in drawn], [np.sort(d[:n_valid]) for d in drawn], self.checks
@@ -222,6 +227,7 @@ class LearnRun(Run):
             seed=c.seed,
             rule=c.selection,
             factors=factors,
+            n_draws=self.n_draws,
         )
         sampler.ledger.status[: len(states)] = [PARKED if s.status == "parked" else 0 for s in states]
         return sampler

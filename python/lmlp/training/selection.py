@@ -48,6 +48,7 @@ class AdaptiveSelection:
         seed: of the draws.
         rule: numbers.
         factors: factors to start from ``[n]``; default ``rule.new`` for new structures and 1 for others.
+        n_draws: structures per epoch and member; default ``rule.share`` of those of the first member.
     """
 
     def __init__(
@@ -60,6 +61,7 @@ class AdaptiveSelection:
         seed: int = 0,
         rule: SelectionRule | None = None,
         factors: np.ndarray | None = None,
+        n_draws: int | None = None,
     ) -> None:
         self.members = [np.asarray(ids) for ids in members]
         self.tasks = np.asarray(tasks)
@@ -67,6 +69,8 @@ class AdaptiveSelection:
         self.batch_size = batch_size
         self.seed = seed
         self.rule = rule or SelectionRule()
+        # structures per epoch and member; the share of what is parked goes to the others
+        self.n_draws = n_draws or max(1, round(self.rule.share * len(self.members[0])))
         n = len(self.tasks)
         if factors is None:
             factors = np.where(self.tasks == new, self.rule.new, 1.0) if new is not None else np.ones(n)
@@ -85,11 +89,6 @@ class AdaptiveSelection:
         self._seen: list[tuple[np.ndarray, np.ndarray]] = []
 
     # Drawing --------------------------------------------------------------------------------------
-
-    @property
-    def n_draws(self) -> int:
-        """Structures per epoch and member; the share of what is parked goes to the others."""
-        return max(1, round(self.rule.share * len(self.members[0])))
 
     @property
     def n_steps(self) -> int:

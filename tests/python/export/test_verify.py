@@ -50,6 +50,16 @@ def test_other_models_pass(tmp_path: Path, elements: tuple[str, ...], more: dict
     assert all(d.passed for d in write_model_file(model, tmp_path / "model.pt"))
 
 
+def test_far_inputs_of_ssilu_pass(tmp_path: Path) -> None:
+    """exp(−x) of such inputs overflows; value and slope are 0 to rounding."""
+    options = RandomModelOptions(n_members=1, hidden_layers=(4, 3), activation="ssilu", n_atoms=12)
+    model = random_model(small_descriptor(), ["H", "C"], options)
+    biases = [b.copy() for b in model.biases]
+    biases[0][..., ::2] -= 2000.0
+    differences = write_model_file(replace(model, biases=biases), tmp_path / "model.pt")
+    assert all(d.passed for d in differences)
+
+
 def test_other_weights_are_found(model: ModelData, tmp_path: Path) -> None:
     path = tmp_path / "model.pt"
     path.write_bytes(model_file_bytes(model))

@@ -115,6 +115,10 @@ def test_networks_of_absent_elements_rest(start):
     assert outcome.report["gradient_evaluations"] == 40 * 8  # half of the 16 new structures an epoch
     reached = outcome.report["tasks"]["new"]["after"]["force_rmse"]
     assert reached < 0.5 * np.sqrt(np.mean([s.forces**2 for s in hydrogen]))
+    few = {"task": "few", "selection": {"share": 0.1}, "epochs": 3, "output": str(start / "few.pt")}
+    fewer = learn(make_learn_config(learn_values(start, memory=str(start / "few.memory"), **few)))
+    # a tenth of 27 + 16 as if all learned, at most a quarter of the 16
+    assert fewer.report["gradient_evaluations"] == 3 * 4
     more = {"task": "all", "networks": "all", "memory": str(start / "other.memory"), "epochs": 2}
     every = learn(make_learn_config(learn_values(start, **more)))
     assert every.report["gradient_evaluations"] == 2 * 22  # old ones too: half of 27 + 16
