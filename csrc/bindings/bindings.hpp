@@ -21,6 +21,7 @@ using Array = py::array_t<T, py::array::c_style | py::array::forcecast>;
 void bind_errors(py::module_& module);
 void bind_elements(py::module_& module);
 void bind_descriptor(py::module_& module);
+void bind_jacobian(py::module_& module);
 void bind_neighbor_list(py::module_& module);
 void bind_potential(py::module_& module);
 

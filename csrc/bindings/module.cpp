@@ -6,6 +6,7 @@ PYBIND11_MODULE(_core, module) {
     lmlp::bind_errors(module);
     lmlp::bind_elements(module);
     lmlp::bind_descriptor(module);
+    lmlp::bind_jacobian(module);
     lmlp::bind_neighbor_list(module);
     lmlp::bind_potential(module);
 }

@@ -2,6 +2,7 @@
 #define LMLP_KERNEL generic
 #define LMLP_WIDTH 2
 #include "kernels/center.hpp"
+#include "kernels/jacobian.hpp"
 #include "kernels/network.hpp"
 
 namespace lmlp {
@@ -19,6 +20,8 @@ const Kernels kernels_generic = {name,
                                  LMLP_KERNEL::backward,
                                  LMLP_KERNEL::tangent,
                                  LMLP_KERNEL::network,
-                                 LMLP_KERNEL::network_single};
+                                 LMLP_KERNEL::network_single,
+                                 LMLP_KERNEL::jacobian,
+                                 LMLP_KERNEL::jacobian_single};
 
 }  // namespace lmlp

@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "arena.hpp"
+#include "kernels/jacobian_api.hpp"
 #include "kernels/network_api.hpp"
 #include "lmlp/descriptor.hpp"
 #include "plan.hpp"
@@ -48,6 +49,8 @@ struct Kernels {
     Outcome (*tangent)(const PlanView&, const Center&, Arena&, AngularPath, const Sides&);
     void (*network)(const ElementNetwork<double>&, const NetworkTile&, double* scratch);
     void (*network_single)(const ElementNetwork<float>&, const NetworkTile&, double* scratch);
+    JacobianKernels<double> jacobian;
+    JacobianKernels<float> jacobian_single;
 };
 
 }  // namespace lmlp

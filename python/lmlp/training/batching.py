@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from lmlp.environments import Environments
-from lmlp.model.derivatives import StoredDerivatives
+from lmlp.model.derivatives import StoredDerivatives, place_in_batch
 from lmlp.model.potential import Batch
 from lmlp.training.dataset import Dataset
 from lmlp.training.store import Block, Store, ragged
@@ -260,19 +260,11 @@ def _no_pairs(slots: _Slots) -> tuple[Environments, np.ndarray]:
 
 def _stored(store: Store, slots: _Slots, ids: np.ndarray) -> StoredDerivatives | None:
     """Return the stored derivatives of all structures of a batch, None if one has none."""
-    found = [store.matrices.get(i) for i in ids.tolist()]
-    matrices = [m for m in found if m is not None]
-    if len(matrices) < len(found) or not matrices:
+    structures = ids.tolist()
+    if store.jacobians is None or not structures or not store.jacobians.has_all(structures):
         return None
-    total = int(slots.first_atom[-1])
-    atom_of_slot = np.full(len(slots.atom), total)
-    atom_of_slot[slots.slot_of_atom] = np.arange(total)
-    return StoredDerivatives(
-        matrices,
-        np.diff(slots.first_atom).tolist(),
-        torch.from_numpy(slots.slot_of_atom),
-        torch.from_numpy(atom_of_slot),
-    )
+    n_atoms = np.diff(slots.first_atom)
+    return place_in_batch(store.jacobians, structures, n_atoms, slots.slot_of_atom, len(slots.atom))
 
 
 class _Slots:

@@ -9,13 +9,14 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from lmlp.descriptor.jacobians import Jacobians
 from lmlp.errors import ConfigError
-from lmlp.model.derivatives import STRAIN_COLUMNS, structure_matrix
+from lmlp.model.derivatives import block_targets, structure_derivatives
 from lmlp.training.store import Store, find_block
 
-# Beyond this the product reads more from memory than the descriptor takes to compute (measured: about 15 GB/s
-# against 10 µs per atom and pass).
-_LARGEST_ROW = 128 * 1024
+# Beyond this the product reads so much from memory that the descriptor might as well be computed (measured:
+# 20 to 30 GB/s against 10 to 20 µs per atom and pass).
+_LARGEST_SHARE_OF_ATOM = 256 * 1024
 # Preparing may take this share of a time limit.
 _LARGEST_SHARE = 0.1
 _TIMED = 4
@@ -36,12 +37,30 @@ class Plan:
     seconds: float | None = None
 
 
-def matrix_bytes(store: Store, ids: np.ndarray) -> np.ndarray:
-    """Return the bytes of each structure's derivatives."""
+def derivative_bytes(store: Store, ids: np.ndarray, free: int) -> tuple[int, int]:
+    """Count what the derivatives of some structures take: atoms depend on themselves and their neighbors.
+
+    Args:
+        store: serves the structures; its inputs are set.
+        ids: the structures.
+        free: where the first of them take more bytes, the others are taken to be like these.
+
+    Returns:
+        bytes of all, and the largest share of an atom.
+    """
     assert store.input_map is not None
-    n = store.dataset.n_atoms[ids]
-    columns = 3 * n + STRAIN_COLUMNS * store.dataset.has_stress[ids]
-    return np.asarray(n * store.input_map.n_inputs * columns * store.dtype.itemsize)
+    dataset = store.dataset
+    per_block = 3 * store.input_map.n_inputs * store.dtype.itemsize
+    total = atoms = largest = 0
+    for i in ids.tolist():
+        env = find_block(dataset, [i], store.descriptor.cutoff).environments
+        blocks, _, _ = block_targets(env, strain=bool(dataset.has_stress[i]))
+        total += len(blocks) * per_block
+        atoms += env.n_centers
+        largest = max(largest, len(blocks) * per_block // env.n_centers)
+        if total > free:
+            break
+    return round(total / atoms * int(dataset.n_atoms[ids].sum())), largest
 
 
 def store_derivatives(store: Store, ids: np.ndarray, plan: Plan, say: Callable[[str], None]) -> bool:
@@ -61,9 +80,13 @@ def store_derivatives(store: Store, ids: np.ndarray, plan: Plan, say: Callable[[
     """
     if plan.mode == "computed":
         return False
-    sizes = matrix_bytes(store, ids)
-    needed, free = int(sizes.sum()), store.budget - store.n_bytes
-    if plan.mode == "automatic" and not _pays(store, ids, sizes, plan):
+    assert store.input_map is not None
+    # storing costs about one pass per network input
+    if plan.mode == "automatic" and plan.passes is not None and plan.passes < store.input_map.n_inputs:
+        return False
+    free = store.budget - store.n_bytes
+    needed, largest = derivative_bytes(store, ids, free)
+    if plan.mode == "automatic" and largest > _LARGEST_SHARE_OF_ATOM:
         return False
     if needed > free:
         text = (
@@ -76,12 +99,12 @@ def store_derivatives(store: Store, ids: np.ndarray, plan: Plan, say: Callable[[
         return False
     start = time.monotonic()
     limit = None if plan.seconds is None or plan.mode == "stored" else _LARGEST_SHARE * plan.seconds
-    matrices: dict[int, torch.Tensor] = {}
+    jacobians = Jacobians(store.input_map.n_inputs, torch.empty(0, dtype=store.dtype).numpy().dtype)
     for count, i in enumerate(ids.tolist()):
-        matrices[i] = _matrix(store, i)
+        _add(jacobians, store, i)
         if limit is not None and (time.monotonic() - start) * len(ids) > limit * max(count, _TIMED):
             return False
-    store.matrices = matrices
+    store.jacobians = jacobians
     say(
         f"derivatives of {len(ids)} structures stored: {needed / 2**20:.0f} MiB, "
         f"{time.monotonic() - start:.1f} s"
@@ -89,24 +112,16 @@ def store_derivatives(store: Store, ids: np.ndarray, plan: Plan, say: Callable[[
     return True
 
 
-def _pays(store: Store, ids: np.ndarray, sizes: np.ndarray, plan: Plan) -> bool:
-    """Compare reading with computing; storing costs about one pass per network input."""
-    assert store.input_map is not None
-    if (sizes / store.dataset.n_atoms[ids]).max() > _LARGEST_ROW:
-        return False
-    return plan.passes is None or plan.passes >= store.input_map.n_inputs
-
-
-def _matrix(store: Store, i: int) -> torch.Tensor:
+def _add(jacobians: Jacobians, store: Store, i: int) -> None:
     assert store.input_map is not None
     dataset = store.dataset
     environments = find_block(dataset, [i], store.descriptor.cutoff).environments
     species = dataset.species[dataset.first_atom[i] : dataset.first_atom[i + 1]]
-    matrix = structure_matrix(
+    found = structure_derivatives(
         store.descriptor,
         environments,
         species,
         store.input_map.linear,
         strain=bool(dataset.has_stress[i]),
     )
-    return torch.from_numpy(matrix).to(store.dtype)
+    jacobians.add(i, found.offsets, found.targets, found.rows, found.n_targets)

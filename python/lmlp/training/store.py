@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from lmlp.descriptor.compute import Descriptor
+from lmlp.descriptor.jacobians import Jacobians
 from lmlp.environments import Environments
 from lmlp.errors import GeometryError
 from lmlp.model.scaling import FeatureMoments, InputMap, feature_moments
@@ -131,7 +132,7 @@ class Store:
         self.dtype = torch.float32
         self.n_cached = 0
         self.moments: FeatureMoments | None = None
-        self.matrices: dict[int, Tensor] = {}  # derivatives of the inputs, where they are stored
+        self.jacobians: Jacobians | None = None  # derivatives of the inputs, where they are stored
         self._block: Block | None = None
         self._inputs: Tensor | None = None
         self._features: list[np.ndarray] | None = []
@@ -144,7 +145,7 @@ class Store:
         """Memory held by cached lists, inputs and derivatives."""
         block = self._block.n_bytes if self._block is not None else 0
         inputs = self._inputs.nbytes if self._inputs is not None else 0
-        return block + inputs + sum(m.nbytes for m in self.matrices.values())
+        return block + inputs + (self.jacobians.n_bytes if self.jacobians is not None else 0)
 
     @property
     def share_kept(self) -> float:

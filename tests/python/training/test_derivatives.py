@@ -9,9 +9,10 @@ from lmlp.errors import ConfigError
 from lmlp.training import Observer, train
 from lmlp.training.batching import make_batch
 from lmlp.training.checkpoint import load_checkpoint
+from lmlp.training.derivatives import derivative_bytes
 from lmlp.training.loss import LossWeights, structure_errors
 
-from tests.python.training.toy import clusters, crystals, prepared, settings
+from tests.python.training.toy import clusters, crystals, label, prepared, settings
 
 GROUPS = [np.array([1, 7, 2]), np.array([4, 0, 6])]
 
@@ -40,12 +41,12 @@ def test_forces_stresses_and_gradients_are_those_of_the_descriptor(tmp_path, kin
     """Also where a cell is smaller than the cutoff (images of one atom), and for padded slots."""
     structures = {"clusters": clusters(8), "crystals": crystals(8), "both": clusters(4) + crystals(4)}[kind]
     trainers = _pair(tmp_path, structures)
-    assert not trainers[0].store.matrices
-    assert len(trainers[1].store.matrices) == 8
+    assert trainers[0].store.jacobians is None
+    assert len(trainers[1].store.jacobians) == 8
     found = []
     for t in trainers:
         batch, labels = make_batch(t.store, t.references, GROUPS)
-        assert (batch.stored is not None) == bool(t.store.matrices)
+        assert (batch.stored is not None) == (t.store.jacobians is not None)
         prediction = t.potential.predict(batch, differentiable=True)
         errors = structure_errors(prediction, batch, labels)
         t.gradients(GROUPS, LossWeights(3.0, 1.0, 2.0))
@@ -98,7 +99,7 @@ def test_automatic_stores_for_many_epochs_within_the_budget(tmp_path):
     def stored(**more):
         ear = Ear()
         run = prepared(settings(tmp_path, clusters(24), **more), observer=ear)
-        return bool(run.trainer.store.matrices), " ".join(ear.messages)
+        return run.trainer.store.jacobians is not None, " ".join(ear.messages)
 
     assert stored(epochs=1)[0] is False  # fewer passes than network inputs
     assert stored(epochs=50)[0] is True
@@ -112,4 +113,21 @@ def test_automatic_stores_for_many_epochs_within_the_budget(tmp_path):
 
 def test_energies_alone_need_no_derivatives(tmp_path):
     run = prepared(settings(tmp_path, clusters(24), derivatives="stored", loss={"force": 0.0, "stress": 0.0}))
-    assert not run.trainer.store.matrices
+    assert run.trainer.store.jacobians is None
+
+
+def test_atoms_that_do_not_see_each_other_take_no_memory(tmp_path):
+    """Three atoms in a row, 3 Å apart with a cutoff of 3.5 Å: the outer ones do not see each other."""
+    numbers, positions = [8, 1, 8], np.array([[0.0, 0, 0], [3.0, 0, 0], [6.0, 0, 0]])
+    rows = [label(numbers, positions + 0.1 * np.random.default_rng(k).random((3, 3))) for k in range(4)]
+    more = {"valid_fraction": 0.0, "holdout_fraction": 0.0, "model": {"decorrelation": None}}
+    ear = Ear()
+    run = prepared(settings(tmp_path, rows, derivatives="stored", **more), observer=ear)
+    store = run.trainer.store
+    assert store.jacobians.n_bytes == 4 * 7 * 3 * store.input_map.n_inputs * 8  # 7 of 9 blocks, float64
+    assert derivative_bytes(store, np.arange(4), 10**9)[0] == store.jacobians.n_bytes
+    # the first structure alone is too much: the others are taken to be like it
+    assert derivative_bytes(store, np.arange(4), 10) == (
+        store.jacobians.n_bytes,
+        store.jacobians.n_bytes // 12,
+    )
