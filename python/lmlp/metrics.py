@@ -103,7 +103,7 @@ class Calibration:
         coverage_1: fraction of errors within 1 σ (0.683 for a normal distribution).
         coverage_2: fraction of errors within 2 σ (0.954).
         spearman: rank correlation of σ and \\|error\\|; None when undefined.
-        factor: what σ has to be multiplied with so that mean (error/σ)² = 1.
+        factor: what σ has to be multiplied with to have the size of the errors on the average.
         levels: confidence levels of the reliability curve.
         observed: fraction of errors within the interval of each level; ``levels`` itself when calibrated.
         area: mean \\|observed − level\\|: 0 is perfect.
@@ -125,14 +125,16 @@ def normal_multiple(level: float) -> float:
 
 
 def calibration_factor(sigma: np.ndarray, errors: np.ndarray) -> float | None:
-    """Factor c that makes mean (error/(c σ))² = 1, the maximum-likelihood scale; None without any σ > 0."""
+    """Factor c that gives c·σ the size of the errors on the average: RMSE / √mean(σ²); None if all σ are 0.
+
+    The mean of (error/σ)² would ask for the same of ideal data, but a few σ close to zero decide it.
+    """
     sigma, errors = _flat("sigma", sigma), _flat("errors", errors)
     if sigma.size != errors.size:
         raise InvalidArgumentError(f"{sigma.size} values of σ for {errors.size} errors")
-    positive = sigma > 0.0
-    if not positive.any():
+    if not (sigma > 0.0).any():
         return None
-    return float(np.sqrt(np.mean((errors[positive] / sigma[positive]) ** 2)))
+    return float(np.sqrt(np.mean(errors**2) / np.mean(sigma**2)))
 
 
 def calibrate(sigma: np.ndarray, errors: np.ndarray) -> Calibration | None:

@@ -64,6 +64,14 @@ def test_calibrated_sigma_is_recognized() -> None:
     assert (small.observed < small.levels).all()
 
 
+def test_factor_is_not_decided_by_the_smallest_sigma() -> None:
+    sigma, errors = np.full(1000, 0.1), np.full(1000, 0.3)
+    sigma[0] = 1e-12
+    # the mean of (error/sigma)**2 would ask for 1e10
+    assert metrics.calibration_factor(sigma, errors) == pytest.approx(3.0, rel=1e-3)
+    assert metrics.calibration_factor(np.zeros(4), np.ones(4)) is None
+
+
 def test_reliability_curve_by_hand() -> None:
     # errors of 0.5 σ and 1.5 σ: half of them inside from the level where the interval passes 0.5 σ on
     curve = metrics.calibrate(np.ones(4), np.array([0.5, -0.5, 1.5, -1.5]))

@@ -65,10 +65,10 @@ def tiles(items: Sequence[tuple[str, str, str]]) -> str:
     return f'<div class="tiles">{inner}</div>'
 
 
-def figure(picture: Figure, description: str, caption: str = "") -> str:
+def figure(picture: Figure, description: str, caption: str = "", dpi: float = 144.0) -> str:
     """Embed a picture."""
     text = f"<figcaption>{escape(caption)}</figcaption>" if caption else ""
-    return f'<figure><img src="{to_data_uri(picture)}" alt="{escape(description)}">{text}</figure>'
+    return f'<figure><img src="{to_data_uri(picture, dpi)}" alt="{escape(description)}">{text}</figure>'
 
 
 def figures(pictures: Sequence[str]) -> str:

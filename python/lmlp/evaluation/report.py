@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lmlp.errors import DataError
 from lmlp.evaluation import html
 from lmlp.evaluation.compare import Evaluation, StructureResult
+from lmlp.evaluation.environments import environment_section
 from lmlp.evaluation.tables import concatenate, energy_deviations, force_deviations
+from lmlp.evaluation.worst import worst_section
 from lmlp.metrics import calibrate
 
 if TYPE_CHECKING:
@@ -62,17 +65,21 @@ def write_report(
     Raises:
         DataError: the file cannot be written.
     """
+    if not Path(path).absolute().parent.is_dir():
+        raise DataError(f"{path}: cannot write the report: there is no folder {Path(path).absolute().parent}")
     facts = evaluation.facts
     metrics = evaluation.metrics()
     parts = [_tiles(metrics)]
     parts.extend(_extra(section) for section in opening)
     parts.append(_accuracy(evaluation, metrics))
+    if metrics["environments"]:
+        parts.append(environment_section(evaluation.results, metrics["environments"]))
     if metrics["calibration"]:
         parts.append(_uncertainty(evaluation, metrics["calibration"]))
     parts.extend(_extra(section) for section in sections)
     curve = _learning_curve(log if log is not None else _log_beside(facts.path))
     parts.extend([curve] if curve else [])
-    parts.append(_worst(metrics["worst"]))
+    parts.append(worst_section(evaluation.results, metrics["worst"]))
     parts.append(_model(metrics, facts.energy_rmse, facts.force_rmse))
     sources = list(metrics["files"]) or ["reference data"]
     subtitle = f"{metrics['n_structures']:,} structures from {', '.join(sources)}"
@@ -258,32 +265,6 @@ def _learning_curve(log: str | Path | None) -> str | None:
         return None
     picture = html.wide(html.figure(plot_learning_curve(epochs), "learning curve"))
     return html.section("Training", picture, f"{len(epochs):,} epochs, from {Path(log).name}.")
-
-
-def _worst(rows: Sequence[Mapping[str, Any]]) -> str:
-    header = (
-        "structure",
-        "type",
-        "formula",
-        "E error (meV/atom)",
-        "F RMSE (meV/Å)",
-        "largest F error",
-        "grade",
-    )
-    body = [
-        (
-            row["source"],
-            row["config_type"],
-            row["formula"],
-            html.number(row["energy_error"], 1e3),
-            html.number(row["force_rmse"], 1e3),
-            html.number(row["force_error_max"], 1e3),
-            html.number(row["grade"]),
-        )
-        for row in rows
-    ]
-    note = "Largest force errors first: look here for wrong labels and for what the training data lack."
-    return html.section("Worst structures", html.table(header, body, text_columns=(0, 1, 2)), note)
 
 
 def _model(metrics: Mapping[str, Any], energy_rmse: float | None, force_rmse: float | None) -> str:

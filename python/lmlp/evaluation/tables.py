@@ -10,9 +10,11 @@ import numpy as np
 
 from lmlp.elements import symbol
 from lmlp.evaluation.compare import Evaluation, StructureResult
+from lmlp.evaluation.environments import atom_errors, environment_table
 from lmlp.metrics import Calibration, calibrate, summarize, summarize_by
 
 N_WORST = 10
+ROUNDING = 1e-9  # of the largest deviation: sums of thousands of terms of eV size differ by 1e-12 eV/Å
 
 
 def metrics(evaluation: Evaluation) -> dict[str, Any]:
@@ -21,6 +23,7 @@ def metrics(evaluation: Evaluation) -> dict[str, Any]:
     return {
         **error_table(results),
         "elements": element_table(results),
+        "environments": environment_table(atom_errors(results)),
         "config_types": group_table(results, lambda result: result.config_type),
         "files": group_table(results, lambda result: result.group),
         "calibration": calibration_table(evaluation),
@@ -108,13 +111,19 @@ def energy_deviations(results: Sequence[StructureResult]) -> SigmaAndError:
 
 
 def force_deviations(results: Sequence[StructureResult]) -> SigmaAndError:
-    """std_m(F_m) and force errors of all components, both in eV/Å."""
+    """std_m(F_m) and force errors of components, both in eV/Å.
+
+    Components that vanish by symmetry, as in perfect crystals, are left out: all members agree on them to
+    rounding, whatever they learned.
+    """
     kept = [
         (r.prediction.uncertainty.forces_std, errors)
         for r in results
         if r.prediction.uncertainty is not None and (errors := r.force_errors) is not None
     ]
-    return SigmaAndError(concatenate([s for s, _ in kept]), concatenate([e for _, e in kept]))
+    std, error = concatenate([s for s, _ in kept]), concatenate([e for _, e in kept])
+    known = std > ROUNDING * std.max(initial=0.0)
+    return SigmaAndError(std[known], error[known])
 
 
 def calibration_table(evaluation: Evaluation) -> dict[str, Any] | None:
@@ -153,26 +162,42 @@ def _calibration_entry(calibration: Calibration) -> dict[str, Any]:
     }
 
 
+def worst_first(results: Sequence[StructureResult]) -> list[int]:
+    """Order structures by the force error of their worst atom; those without forces by that of the energy."""
+
+    def key(number: int) -> tuple[float, float]:
+        forces, energy = results[number].force_errors, results[number].energy_error
+        largest = 0.0 if forces is None else float(np.linalg.norm(forces, axis=1).max())
+        return -largest, -abs(energy or 0.0)
+
+    return sorted(range(len(results)), key=key)
+
+
 def worst_structures(results: Sequence[StructureResult], n_worst: int = N_WORST) -> list[dict[str, Any]]:
-    """The structures with the largest force errors (energy errors where there are no forces), worst first."""
-    rows: list[dict[str, Any]] = []
-    for number, result in enumerate(results):
-        force = None if result.force_errors is None else summarize(result.force_errors)
-        uncertainty = result.prediction.uncertainty
-        rows.append(
-            {
-                "source": result.structure.source or f"structure {number}",
-                "config_type": result.config_type,
-                "formula": formula(result.structure.numbers),
-                "n_atoms": len(result.structure),
-                "energy_error": result.energy_error,
-                "force_rmse": None if force is None else force.rmse,
-                "force_error_max": None if force is None else force.largest,
-                "grade": None if uncertainty is None else uncertainty.grade,
-            }
-        )
-    rows.sort(key=lambda row: (-(row["force_error_max"] or 0.0), -abs(row["energy_error"] or 0.0)))
-    return rows[:n_worst]
+    """The structures with the largest force errors (energy errors where there are no forces), worst first.
+
+    ``worst_atom`` is its element and index from 0, ``worst_atom_error`` the length of its force error.
+    """
+    return [_worst_row(number, results[number]) for number in worst_first(results)[:n_worst]]
+
+
+def _worst_row(number: int, result: StructureResult) -> dict[str, Any]:
+    force = None if result.force_errors is None else summarize(result.force_errors)
+    lengths = None if result.force_errors is None else np.linalg.norm(result.force_errors, axis=1)
+    atom = None if lengths is None else int(np.argmax(lengths))
+    uncertainty = result.prediction.uncertainty
+    return {
+        "source": result.structure.source or f"structure {number}",
+        "config_type": result.config_type,
+        "formula": formula(result.structure.numbers),
+        "n_atoms": len(result.structure),
+        "energy_error": result.energy_error,
+        "force_rmse": None if force is None else force.rmse,
+        "force_error_max": None if force is None else force.largest,
+        "worst_atom": None if atom is None else f"{symbol(int(result.structure.numbers[atom]))} {atom}",
+        "worst_atom_error": None if lengths is None else float(lengths[atom]),
+        "grade": None if uncertainty is None else uncertainty.grade,
+    }
 
 
 def formula(numbers: np.ndarray) -> str:

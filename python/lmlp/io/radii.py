@@ -25,3 +25,10 @@ def covalent_radii(symbols: Sequence[str]) -> np.ndarray:
     if missing:
         raise UnknownElementError(f"{', '.join(missing)}: there are covalent radii of H to Cm only")
     return np.asarray(table[numbers], dtype=np.float64)
+
+
+def radii_of_numbers(numbers: np.ndarray) -> np.ndarray:
+    """Return covalent radii in Å by atomic number ``[n]``; beyond curium, that of curium."""
+    from ase.data import covalent_radii as table
+
+    return np.asarray(table[np.minimum(numbers, _LAST)], dtype=np.float64)

@@ -1,4 +1,4 @@
-"""Pictures: parity, σ against error, reliability, learning curve, energy conservation.
+"""Pictures: parity, σ against error, reliability, learning curve, energy conservation, structures.
 
 One function per file; matplotlib is imported when the first one is drawn.
 """
@@ -6,6 +6,7 @@ One function per file; matplotlib is imported when the first one is drawn.
 from __future__ import annotations
 
 from lmlp.plots.bars import plot_group_errors
+from lmlp.plots.error_by_distance import plot_error_by_distance
 from lmlp.plots.layer_size import SizeCurve, plot_layer_sizes
 from lmlp.plots.learning_curve import plot_learning_curve, read_log
 from lmlp.plots.nve_energy import energy_drift, plot_nve_energy
@@ -13,11 +14,14 @@ from lmlp.plots.parity import plot_parity
 from lmlp.plots.reliability import plot_reliability
 from lmlp.plots.sigma_vs_error import plot_sigma_vs_error
 from lmlp.plots.stream import plot_stream
+from lmlp.plots.structure import StructurePicture, plot_structure
 from lmlp.plots.style import save, to_data_uri
 
 __all__ = [
     "SizeCurve",
+    "StructurePicture",
     "energy_drift",
+    "plot_error_by_distance",
     "plot_group_errors",
     "plot_layer_sizes",
     "plot_learning_curve",
@@ -26,6 +30,7 @@ __all__ = [
     "plot_reliability",
     "plot_sigma_vs_error",
     "plot_stream",
+    "plot_structure",
     "read_log",
     "save",
     "to_data_uri",

@@ -40,5 +40,12 @@ def plot_group_errors(groups: Mapping[str, float], label: str, title: str, color
         top = max(values, default=1.0) or 1.0
         axes.set_xlim(0.0, 1.18 * top)
         for row, value in zip(rows, values, strict=True):
-            axes.text(value + 0.015 * top, row, f"{value:.3g}", va="center", color=INK, fontsize=9)
+            axes.text(
+                value + 0.015 * top,
+                row,
+                f"{value:,.0f}" if value >= 1000 else f"{value:.3g}",
+                va="center",
+                color=INK,
+                fontsize=9,
+            )
     return figure

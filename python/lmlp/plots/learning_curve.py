@@ -48,6 +48,8 @@ def plot_learning_curve(epochs: Sequence[Mapping[str, Any]], title: str | None =
         title: heading; a default when None.
     """
     with style():
+        from matplotlib.ticker import MaxNLocator
+
         figure = new_figure(8.4, 3.6)
         panels = figure.subplots(1, 2)
         for axes, key, name, unit in (
@@ -65,13 +67,15 @@ def plot_learning_curve(epochs: Sequence[Mapping[str, Any]], title: str | None =
                     axes.annotate(
                         f"{1e3 * y[best]:.3g} {unit}",
                         (x[best], 1e3 * y[best]),
-                        xytext=(0, -15),
+                        xytext=(-7, 9),
                         textcoords="offset points",
                         ha="right",
                         color=PALETTE[1],
                         fontsize=9,
                     )
             axes.set(yscale="log", xlabel="epoch", ylabel=f"{name} ({unit})")
+            axes.margins(y=0.12)
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
             plain_log_ticks(axes.yaxis)
             if axes.lines:
                 axes.legend(loc="upper right")

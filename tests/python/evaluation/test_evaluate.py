@@ -10,6 +10,7 @@ import ase.io
 import numpy as np
 import pytest
 from lmlp.calculators.backends import open_backend
+from lmlp.elements import symbol
 from lmlp.errors import DataError, GeometryError, UnknownElementError
 from lmlp.evaluation import Evaluation, compare, evaluate
 from lmlp.evaluation.predictions import write_predictions
@@ -92,9 +93,14 @@ def test_errors(evaluation: Evaluation, labeled) -> None:
 
 def test_worst_structures_come_first(evaluation: Evaluation, labeled) -> None:
     worst = evaluation.metrics()["worst"]
-    largest = [np.abs(errors).max() for errors in labeled[2]]
-    assert worst[0]["source"] == f"data.xyz:{int(np.argmax(largest))}"
-    assert [row["force_error_max"] for row in worst] == pytest.approx(sorted(largest, reverse=True))
+    lengths = [np.linalg.norm(errors, axis=1) for errors in labeled[2]]
+    largest = [float(length.max()) for length in lengths]
+    first = int(np.argmax(largest))
+    assert worst[0]["source"] == f"data.xyz:{first}"
+    assert [row["worst_atom_error"] for row in worst] == pytest.approx(sorted(largest, reverse=True))
+    atom = int(np.argmax(lengths[first]))
+    assert worst[0]["worst_atom"] == f"{symbol(int(labeled[0][first].numbers[atom]))} {atom}"
+    assert worst[0]["force_error_max"] == pytest.approx(np.abs(labeled[2][first]).max())
     assert worst[0]["grade"] >= 1.0
 
 
@@ -121,12 +127,29 @@ def test_calibration_uses_the_models_factor(evaluation: Evaluation) -> None:
     assert forces["factor"] == evaluation.facts.force_factor == 2.0
     assert forces["sigma"]["coverage_1"] == pytest.approx(np.mean(np.abs(errors) <= 2.0 * std))
     assert forces["raw"]["coverage_1"] == pytest.approx(np.mean(np.abs(errors) <= std))
-    assert forces["fitted_factor"] == pytest.approx(rms(errors / std))
+    assert forces["fitted_factor"] == pytest.approx(rms(errors) / rms(std))
     energy_std = np.array(
         [r.prediction.uncertainty.energy_std / len(r.structure) for r in evaluation.results]
     )
     energy_errors = np.array([r.energy_error for r in evaluation.results])
-    assert table["energy"]["fitted_factor"] == pytest.approx(rms(energy_errors / energy_std))
+    assert table["energy"]["fitted_factor"] == pytest.approx(rms(energy_errors) / rms(energy_std))
+
+
+def test_forces_that_vanish_by_symmetry_are_no_matter_of_sigma(model_path: Path) -> None:
+    """Members agree on them to rounding; with them, no error would lie within any multiple of σ."""
+    perfect = Structure(np.array([6], np.int32), np.zeros((1, 3)), 1.7 * np.eye(3), np.ones(3, bool))
+    plain = [structure(seed) for seed in range(3)]
+    rng = np.random.default_rng(2)
+    noise = [rng.normal(0.0, 0.1, r.prediction.forces.shape) for r in evaluate(model_path, plain).results]
+    data = [
+        replace(r.structure, forces=r.prediction.forces + e)
+        for r, e in zip(evaluate(model_path, plain).results, noise, strict=True)
+    ]
+    alone = evaluate(model_path, data).metrics()["calibration"]["forces"]
+    both = [*data, replace(perfect, forces=np.full((1, 3), 1e-4))]  # of a reference that is not converged
+    result = evaluate(model_path, both)
+    assert result.metrics()["n_force_components"] == 66  # the errors themselves count
+    assert result.metrics()["calibration"]["forces"] == alone
 
 
 def test_one_member_has_no_calibration(tmp_path: Path, labeled) -> None:
