@@ -16,6 +16,8 @@ HIGHER_IS_BETTER = {
     "weights": ("number of weights", True),
 }
 UNITS = {"energy": "E (meV/atom)", "force": "F (meV/Å)"}
+FITTED = ("near", "weights")
+SHARES = (0.1, 0.25, 0.5, 0.75, 1.0)
 _DRAWS = 2000
 
 Column = tuple[str, str]
@@ -65,23 +67,21 @@ def interval(values: np.ndarray) -> tuple[float, float]:
 
 
 class Agreement:
-    """Scores and errors of all architectures after one number of epochs.
+    """Scores and errors of all architectures.
 
     Args:
         results: what run.py writes.
-        epochs: which trainings; default the last of all architectures.
     """
 
-    def __init__(self, results: dict[str, Any], epochs: int | None = None) -> None:
-        self.epochs = str(results["settings"]["epochs"][-1] if epochs is None else epochs)
-        self.rows = {k: r for k, r in results["rows"].items() if self.epochs in r["errors"]}
-        self.tests = list(next(iter(self.rows.values()))["errors"][self.epochs])
+    def __init__(self, results: dict[str, Any]) -> None:
+        self.rows: dict[str, dict[str, Any]] = results["rows"]
+        self.tests = list(next(iter(self.rows.values()))["errors"])
         self.columns: list[Column] = [(t, q) for t in self.tests for q in UNITS]
 
     def errors(self, column: Column) -> np.ndarray:
         """Errors ``[seeds, architectures]``."""
         test, quantity = column
-        return np.array([r["errors"][self.epochs][test][quantity] for r in self.rows.values()]).T
+        return np.array([r["errors"][test][quantity] for r in self.rows.values()]).T
 
     def goodness(self, name: str) -> np.ndarray:
         """Score with the sign that makes higher better ``[seeds, architectures]``; NaN where undefined."""
@@ -116,14 +116,9 @@ def cell(goodness: np.ndarray, errors: np.ndarray) -> str:
 
 
 def page(results: dict[str, Any]) -> str:
-    """Markdown: errors and scores, agreement, what longer training changes."""
+    """Markdown: errors and scores, agreement, how the order settles."""
     found = Agreement(results)
-    parts = [errors_table(found), agreement_table(found)]
-    others = [Agreement(results, e) for e in results["settings"]["epochs"][:-1]]
-    parts += [f"After {a.epochs} epochs:\n\n{agreement_table(a)}\n\n{change_table(a, found)}" for a in others]
-    if "longer" in results["settings"]:
-        parts.append(longer_table(results))
-    return "\n\n".join(parts) + "\n"
+    return "\n\n".join([errors_table(found), agreement_table(found), course(found), training(found)]) + "\n"
 
 
 def errors_table(found: Agreement) -> str:
@@ -159,28 +154,22 @@ def agreement_table(found: Agreement) -> str:
     return "\n".join([*lines, "", note])
 
 
-def change_table(short: Agreement, found: Agreement) -> str:
-    """τ between the mean errors after few and after all epochs."""
-    values = [
-        f"{t}, {q}: {kendall(short.errors((t, q)).mean(0), found.errors((t, q)).mean(0)):.2f}"
-        for t, q in found.columns
-    ]
-    return f"τ of the mean errors with those after {found.epochs} epochs: {'; '.join(values)}."
+def course(found: Agreement) -> str:
+    """τ between validation errors in the course of training and the mean force errors of the first test."""
+    errors = np.array([r["course"] for r in found.rows.values()])
+    final = found.errors((found.tests[0], "force")).mean(axis=0)
+    epochs = sorted({max(1, round(share * errors.shape[1])) for share in SHARES})
+    values = [f"{e} epochs {kendall(errors[:, e - 1], final):.2f}" for e in epochs]
+    return (
+        f"τ of the validation errors of forces with the final order ({found.tests[0]}): {', '.join(values)}."
+    )
 
 
-def longer_table(results: dict[str, Any]) -> str:
-    """Errors of the architectures that were trained longer, by epochs."""
-    names = results["settings"]["longer"]["architectures"]
-    rows = {n: results["rows"][n]["errors"] for n in names if n in results["rows"]}
-    columns = Agreement(results).columns
-    heads = ["architecture", "epochs", *(f"{t}: {UNITS[q]}" for t, q in columns)]
-    lines = ["| " + " | ".join(heads) + " |", "|---" * len(heads) + "|"]
-    for name, by_epochs in rows.items():
-        for epochs in sorted(by_epochs, key=int):
-            values = [by_epochs[epochs][t][q] for t, q in columns]
-            cells = [f"{np.mean(v):.3g} ± {np.std(v, ddof=1):.2g}" for v in values]
-            lines.append("| " + " | ".join([name, epochs, *cells]) + " |")
-    return "\n".join(lines)
+def training(found: Agreement) -> str:
+    """τ of scores, means over the seeds, with small errors in training."""
+    errors = np.array([r["training"] for r in found.rows.values()])
+    values = [f"{HIGHER_IS_BETTER[n][0]} {kendall(found.goodness(n).mean(0), -errors):.2f}" for n in FITTED]
+    return f"τ with small force errors in training: {', '.join(values)}."
 
 
 def plot(results: dict[str, Any], path: Path) -> None:
@@ -207,6 +196,7 @@ def plot(results: dict[str, Any], path: Path) -> None:
             tau = taus(found.goodness(name), errors).mean()
             axes.set(xscale="log", yscale="log", xlabel=HIGHER_IS_BETTER[name][0])
             axes.set_title(f"τ = {tau:.2f}")
+            plain_log_ticks(axes.xaxis)
             plain_log_ticks(axes.yaxis)
         figure.axes[0].set_ylabel(f"{results['settings']['title']}, {column[0]}: {UNITS['force']}")
         save(figure, path)

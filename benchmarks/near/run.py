@@ -7,9 +7,9 @@ member of every architecture with its own initialization, split and order. The o
 errors is compared with the order by NEAR, ε and CV, and, as yardsticks, by the number of weights and by the
 errors of the other seeds. Architectures with more units in a layer than the rarest element has atoms are left
 out. The settings name training and test files (below $LMLP_DATA, else ../shared/data beside the repository),
-`every` how many test structures are taken, `epochs` of all architectures (the last of the list counts, the
-others show whether the order still changes), and two architectures that are also trained `longer`. Trainings
-that are there with the same settings are not repeated. Writes results.json, table.md and agreement.png.
+`every` how many test structures are taken, and `epochs`. How the order settles in the course of training is
+told from the validation errors. Trainings that are there with the same settings are not repeated. Writes
+results.json, table.md and agreement.png.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ from lmlp.near import Architecture, NearData, ScoreOptions, make_data, rank_arch
 from lmlp.structure import Structure
 from lmlp.training.config import TrainConfig, make_config
 from lmlp.training.functions import make_spec
+from lmlp.training.log import read_log
 
 HERE = Path(__file__).resolve().parent
 SHAPES = [
@@ -44,10 +45,8 @@ SHAPES = [
     (8, 64),
     (128, 64),
     (16, 16, 16),
-    (64, 32, 16),
-    (102, 61, 44),
 ]
-ARCHITECTURES = [*(Architecture(s) for s in SHAPES), Architecture((32, 32), "tanhshrink")]
+ARCHITECTURES = [Architecture(s, "stanh") for s in SHAPES]
 N_SEEDS = 3
 
 
@@ -64,11 +63,11 @@ def lmlp(*arguments: str) -> str:
     return done.stdout
 
 
-def configuration(settings: dict[str, Any], architecture: Architecture, epochs: int) -> dict[str, Any]:
+def configuration(settings: dict[str, Any], architecture: Architecture) -> dict[str, Any]:
     """Training configuration; a member is a seed: no structures are held out for all of them."""
     config = {
         "data": [data_file(settings["train"])],
-        "epochs": epochs,
+        "epochs": settings["epochs"],
         "holdout_fraction": 0.0,
         "seed": 1,
         **settings["config"],
@@ -119,6 +118,15 @@ def member_errors(model: Path, tests: dict[str, list[Structure]]) -> dict[str, d
     return errors
 
 
+def logged_errors(model: Path) -> tuple[list[float], float]:
+    """Force RMSE of all members in meV/Å: on their validation structures after each epoch; in training.
+
+    The first is that of the averaged weights; the second that of the steps of the last epoch.
+    """
+    epochs = [r for r in read_log(model.with_suffix(".log.jsonl")) if r["type"] == "epoch"]
+    return [1e3 * r["valid"]["force_rmse"] for r in epochs], 1e3 * epochs[-1]["train"]["force_rmse"]
+
+
 def network_inputs(config: TrainConfig, structures: list[Structure]) -> dict[str, NearData]:
     """What networks are scored on: their inputs in training, and standardized features."""
     d = config.descriptor
@@ -150,20 +158,17 @@ def run(settings: dict[str, Any], output: Path, repetitions: int) -> dict[str, A
     structures = read_structures(data_file(settings["train"]))
     every = settings.get("every", 1)
     tests = {name: read_structures(data_file(f))[::every] for name, f in settings["tests"].items()}
-    config = make_config({**configuration(settings, ARCHITECTURES[0], 1), "output": str(output / "model.pt")})
+    config = make_config({**configuration(settings, ARCHITECTURES[0]), "output": str(output / "model.pt")})
     inputs = network_inputs(config, structures)
     most = min(len(x) for x in inputs[""].inputs.values())
     architectures = [a for a in ARCHITECTURES if max(a.hidden) <= most]
     rows = scores(architectures, inputs, repetitions)
-    longer = settings.get("longer", {"epochs": 0, "architectures": []})
-    for epochs in [settings["epochs"][-1], longer["epochs"], *settings["epochs"][:-1]]:
-        for a in architectures:
-            if epochs == longer["epochs"] and a.label not in longer["architectures"]:
-                continue
-            folder = output / f"{epochs}-epochs" / a.label.replace(" ", "-")
-            errors = member_errors(train(configuration(settings, a, epochs), folder), tests)
-            rows[a.label].setdefault("errors", {})[str(epochs)] = errors
-            print(epochs, a.label, json.dumps(errors), flush=True)
+    for a in architectures:
+        folder = output / f"{settings['epochs']}-epochs" / a.label.replace(" ", "-")
+        model = train(configuration(settings, a), folder)
+        rows[a.label]["errors"] = member_errors(model, tests)
+        rows[a.label]["course"], rows[a.label]["training"] = logged_errors(model)
+        print(a.label, json.dumps(rows[a.label]["errors"]), flush=True)
     return {"settings": settings, "n_inputs": inputs[""].n_inputs, "rows": rows}
 
 

@@ -26,6 +26,10 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from lmlp.evaluation import evaluate
+from lmlp.evaluation.tables import error_table
+from lmlp.io import read_structures
+from lmlp.structure import Structure
 from lmlp.training import Observer, make_config
 from lmlp.training.log import read_log
 from lmlp.training.run import Run
@@ -35,7 +39,7 @@ HERE = Path(__file__).resolve().parent
 GRID = {"core": ("max_step", (0.003, 0.01, 0.03)), "adamw": ("lr", (0.001, 0.003, 0.01))}
 NAMES = {"core": "CoRe", "adamw": "AdamW"}
 ENERGY_WEIGHT = 10.0  # q of the loss, 1/Å
-ROUNDS, STEPS_PER_TURN = 12, 20
+ROUNDS, STEPS_PER_TURN = 9, 15
 ERRORS = ("energy_rmse", "force_rmse")
 UNITS = {"energy": "E (meV/atom)", "force": "F (meV/Å)"}
 
@@ -95,16 +99,13 @@ def loss(errors: dict[str, float]) -> float:
     return ENERGY_WEIGHT**2 * errors["energy_rmse"] ** 2 + errors["force_rmse"] ** 2
 
 
-def test(settings: dict[str, Any], output: Path) -> dict[str, dict[str, float]]:
+def test(output: Path, tests: dict[str, list[Structure]]) -> dict[str, dict[str, float]]:
     """Errors of a trained model: test -> quantity; meV/atom and meV/Å."""
-    done, model = output / "tests.json", output / "model.pt"
-    if done.exists() and done.stat().st_mtime > model.stat().st_mtime:
-        return json.loads(done.read_text())
+    results = evaluate(output / "model.pt", tests, threads=1).results
     errors = {}
-    for name, file in settings["tests"].items():
-        found = json.loads(lmlp("eval", str(model), data_file(file), "--json"))
+    for name in tests:
+        found = error_table([r for r in results if r.group == name])
         errors[name] = {"energy": 1e3 * found["energy_rmse"], "force": 1e3 * found["force_rmse"]}
-    done.write_text(json.dumps(errors))
     return errors
 
 
@@ -128,6 +129,8 @@ def cpu_per_step(settings: dict[str, Any], output: Path) -> dict[str, float]:
 
 def run(settings: dict[str, Any], seeds: list[int], output: Path) -> dict[str, Any]:
     """Choose the step size of each optimizer on the hold-out, then train and test with all seeds."""
+    every = settings.get("every", 1)
+    tests = {name: read_structures(data_file(f))[::every] for name, f in settings["tests"].items()}
     costs = cpu_per_step(settings, output)
     print("CPU per step:", costs, flush=True)
     results: dict[str, Any] = {"settings": settings, "seeds": seeds, "optimizers": {}}
@@ -145,7 +148,7 @@ def run(settings: dict[str, Any], seeds: list[int], output: Path) -> dict[str, A
         runs = []
         for seed in seeds:
             found, folder = trained(optimizer, best, seed)
-            runs.append({**found, "seed": seed, "tests": test(settings, folder)})
+            runs.append({**found, "seed": seed, "tests": test(folder, tests)})
             print(folder.relative_to(output), json.dumps(runs[-1]["tests"]), flush=True)
         results["optimizers"][optimizer] = {
             "grid": [{"step": s, "loss": v, **r} for s, v, r in zip(steps, losses, grid, strict=True)],
