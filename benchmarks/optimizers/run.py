@@ -6,10 +6,9 @@ Both optimizers get as many step sizes to choose from (largest step s_max of CoR
 The best of each is that with the smallest loss on the hold-out of the first seed, which no member trains on;
 test files are read for the best ones alone. The epochs of each are in the settings, so that both take the
 same CPU time, which depends less on what else runs on the machine than the wall time: the page shows that of
-whole trainings, and of a step, measured in turns. Initialization, hold-out and orders depend on the seed, not
-on the optimizer. Data lie below $LMLP_DATA, else in ../shared/data beside
-the repository. Trainings that are there with the same settings are not repeated. Writes results.json and
-table.md.
+whole trainings, and of a step, timed by turns. Initialization, hold-out and orders depend on the seed, not
+on the optimizer. Data lie below $LMLP_DATA, else in ../shared/data beside the repository. Trainings that are
+there with the same settings are not repeated. Writes results.json and table.md.
 """
 
 from __future__ import annotations
@@ -39,7 +38,7 @@ HERE = Path(__file__).resolve().parent
 GRID = {"core": ("max_step", (0.003, 0.01, 0.03)), "adamw": ("lr", (0.001, 0.003, 0.01))}
 NAMES = {"core": "CoRe", "adamw": "AdamW"}
 ENERGY_WEIGHT = 10.0  # q of the loss, 1/Å
-ROUNDS, STEPS_PER_TURN = 9, 15
+TIMED_STEPS = 120
 ERRORS = ("energy_rmse", "force_rmse")
 UNITS = {"energy": "E (meV/atom)", "force": "F (meV/Å)"}
 
@@ -110,21 +109,22 @@ def test(output: Path, tests: dict[str, list[Structure]]) -> dict[str, dict[str,
 
 
 def cpu_per_step(settings: dict[str, Any], output: Path) -> dict[str, float]:
-    """CPU seconds of a step by optimizer: median of short turns that both take in one process."""
+    """CPU seconds of a step by optimizer: medians of steps that both take by turns in one process."""
     trainers, seconds = {}, {name: [] for name in GRID}
     for name, (_, steps) in GRID.items():
         config = configuration(settings, name, steps[0], 1)
         prepared = Run(make_config({**config, "output": str(output / f"{name}-steps.pt")}), Observer())
         prepared.prepare()
         trainers[name] = prepared.trainer
-    for turn in range(ROUNDS):
-        for name, trainer in trainers.items():
-            batches = trainer.sampler.batches(turn)[:STEPS_PER_TURN]
-            start = time.process_time()
-            for groups in batches:
+    for epoch in range(TIMED_STEPS):
+        for groups in trainers["core"].sampler.batches(epoch):
+            for name, trainer in trainers.items():
+                start = time.process_time()
                 trainer.step(groups, 0.5)
-            seconds[name].append((time.process_time() - start) / len(batches))
-    return {name: statistics.median(values[1:]) for name, values in seconds.items()}
+                seconds[name].append(time.process_time() - start)
+            if len(seconds["core"]) == TIMED_STEPS:
+                return {name: statistics.median(values) for name, values in seconds.items()}
+    raise AssertionError("an epoch without steps")
 
 
 def run(settings: dict[str, Any], seeds: list[int], output: Path) -> dict[str, Any]:
