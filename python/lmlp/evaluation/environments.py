@@ -27,6 +27,10 @@ RARE = 10
 _LEVELS = (0.0, 0.01, 0.03, 0.1, 0.25, 0.5, 0.75, 0.9, 0.97, 0.99, 1.0)
 _SMALLEST_BIN = 10
 
+_ANIONS = (7, 8, 9, 15, 16, 17, 34, 35, 53)
+_ANIONS_OF_AN_ION = 3
+_NO_METALS = (1, 2, *range(5, 11), *range(14, 19), *range(32, 37), *range(51, 55), 85, 86)
+
 
 @dataclass(frozen=True)
 class AtomErrors:
@@ -50,6 +54,9 @@ class AtomErrors:
 def bonded_pairs(structure: Structure) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Find pairs closer than 1.2 times the sum of their covalent radii, periodic images included.
 
+    Metal atoms with three or more of N, O, F, P, S, Cl, Se, Br, I each are ions: they are not bonded to each
+    other, though covalent radii, those of the metal, would say so.
+
     Returns:
         center and neighbor of each pair, from both sides, int64 ``[n_pairs]``; distance of each atom's
         nearest neighbor in Å ``[n_atoms]``, inf beyond the reach of the largest bond.
@@ -61,7 +68,12 @@ def bonded_pairs(structure: Structure) -> tuple[np.ndarray, np.ndarray, np.ndarr
     nearest = np.full(len(structure), np.inf)
     np.minimum.at(nearest, centers, distances)
     bonded = distances < BOND_FACTOR * (radii[centers] + radii[pairs.neighbors])
-    return centers[bonded], pairs.neighbors[bonded], nearest
+    centers, neighbors = centers[bonded], pairs.neighbors[bonded]
+    anions = np.isin(structure.numbers[neighbors], _ANIONS)
+    ions = np.bincount(centers[anions], minlength=len(structure)) >= _ANIONS_OF_AN_ION
+    ions &= ~np.isin(structure.numbers, _NO_METALS)
+    kept = ~(ions[centers] & ions[neighbors])
+    return centers[kept], neighbors[kept], nearest
 
 
 def atom_errors(results: Sequence[StructureResult]) -> AtomErrors | None:
@@ -183,8 +195,8 @@ def environment_section(results: Sequence[StructureResult], table: Mapping[str, 
     ]
     note = (
         f"An environment is an element with what it is bonded to, i.e. closer than {BOND_FACTOR:g} times the "
-        f"sum of covalent radii: C [C2H] has two C and one H; beyond {NAMED_UP_TO} only the number is told: "
-        "Mo [14]. "
+        f"sum of covalent radii, metal ions in oxides and the like not to each other: C [C2H] has two C and "
+        f"one H; beyond {NAMED_UP_TO} only the number is told: Mo [14]. "
         "Share: of the sum of squared force errors. A large share of few atoms says which structures the "
         "training data lack; errors that grow at short distances ask for hotter or compressed ones."
     )

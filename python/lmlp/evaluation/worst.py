@@ -103,7 +103,7 @@ def structure_picture(result: StructureResult) -> tuple[StructurePicture, str]:
         positions=positions,
         radii=radii_of_numbers(numbers),
         errors=None if errors is None else lengths[chosen],
-        bonds=_bonds(structure, numbers, positions),
+        bonds=_bonds(structure, chosen, positions),
         cell=cell,
         marked=marked,
     )
@@ -139,11 +139,14 @@ def surroundings(structure: Structure, center: int) -> tuple[np.ndarray, np.ndar
     return vectors[chosen], chosen
 
 
-def _bonds(structure: Structure, numbers: np.ndarray, positions: np.ndarray) -> np.ndarray:
-    """Bonds within what is drawn; none in structures with so many that they would hide the atoms."""
-    if len(bonded_pairs(structure)[0]) > _MOST_BONDS * len(structure):
+def _bonds(structure: Structure, chosen: np.ndarray, positions: np.ndarray) -> np.ndarray:
+    """Bonds of the structure within what is drawn; none where so many would hide the atoms."""
+    n, (centers, neighbors, _) = len(structure), bonded_pairs(structure)
+    if len(centers) > _MOST_BONDS * n:
         return np.empty((0, 2), dtype=np.int64)
-    alone = Structure(numbers, positions, np.zeros((3, 3)), np.zeros(3, dtype=bool))
+    known = centers * n + neighbors
+    alone = Structure(structure.numbers[chosen], positions, np.zeros((3, 3)), np.zeros(3, dtype=bool))
     centers, neighbors, _ = bonded_pairs(alone)
-    pairs = np.column_stack([centers, neighbors])
-    return pairs[centers < neighbors]
+    # ions at the rim of what is drawn lack the anions that tell them from metal
+    drawn = (centers < neighbors) & np.isin(chosen[centers] * n + chosen[neighbors], known)
+    return np.column_stack([centers, neighbors])[drawn]

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from ase import Atoms
-from ase.build import bulk, fcc111, molecule
+from ase.build import add_adsorbate, bulk, fcc111, molecule
 from lmlp.calculators.prediction import Prediction
 from lmlp.evaluation.compare import StructureResult
 from lmlp.evaluation.environments import (
@@ -49,6 +49,27 @@ def test_names_of_crystals_count_periodic_images() -> None:
     assert labels(bulk("Si")) == ["Si [Si4]"] * 2
     slab = labels(fcc111("Ni", (2, 2, 4), vacuum=8.0))
     assert (slab.count("Ni [9]"), slab.count("Ni [12]")) == (8, 8)
+
+
+def test_metal_ions_are_bonded_to_anions_only() -> None:
+    """In rutile, titanium atoms are 2.96 Å apart, as in the metal (2.9 Å)."""
+    u = 0.305
+    fractions = [
+        (0, 0, 0),
+        (0.5, 0.5, 0.5),
+        (u, u, 0),
+        (-u, -u, 0),
+        (0.5 + u, 0.5 - u, 0.5),
+        (0.5 - u, 0.5 + u, 0.5),
+    ]
+    rutile = Atoms("Ti2O4", scaled_positions=fractions, cell=[4.594, 4.594, 2.959], pbc=True)
+    assert labels(rutile) == ["Ti [O6]"] * 2 + ["O [Ti3]"] * 4
+    assert labels(bulk("Ti")) == ["Ti [12]"] * 2
+    surface = fcc111("Ni", (2, 2, 4), vacuum=8.0)
+    add_adsorbate(surface, "O", 1.2, "fcc")
+    found = labels(surface)
+    assert found.count("O [Ni3]") == 1
+    assert found.count("Ni [10]") == 3  # nine nickel atoms and the oxygen atom
 
 
 def test_one_set_of_elements_for_all_structures() -> None:

@@ -99,6 +99,17 @@ def test_the_worst_atom_is_marked_and_no_bonds_hide_metals() -> None:
     np.testing.assert_array_equal(picture.cell, atoms.cell.array)
 
 
+def test_bonds_at_the_rim_are_those_of_the_structure() -> None:
+    u = 0.305
+    near, far = (u, u, 0), (0.5 + u, 0.5 - u, 0.5)
+    fractions = [(0, 0, 0), (0.5, 0.5, 0.5), near, (-u, -u, 0), far, (0.5 - u, 0.5 + u, 0.5)]
+    rutile = Atoms("Ti2O4", scaled_positions=fractions, cell=[4.594, 4.594, 2.959], pbc=True)
+    picture, _ = structure_picture(result(rutile))
+    pairs = {"".join(sorted(picture.symbols[k] for k in bond)) for bond in picture.bonds}
+    assert pairs == {"OTi"}  # and not TiTi of atoms that have lost their oxygen atoms to the next cell
+    assert len(picture.bonds) > 30
+
+
 def test_pictures_are_bounded_and_rows_belong_to_them() -> None:
     pytest.importorskip("matplotlib")
     rng = np.random.default_rng(0)
