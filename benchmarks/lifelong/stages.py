@@ -46,7 +46,7 @@ def data_folder() -> Path:
 
 
 def read_stages(sequence: str, found: dict[str, Any], folder: Path) -> list[Stage]:
-    """Stages of a sequence; thinned or shifted data are written to ``folder``."""
+    """Stages of a sequence; thinned training files and shifted data are written to ``folder``."""
     with (data_folder() / "continual" / "sequences.csv").open(newline="") as file:
         rows = [row for row in csv.DictReader(file) if row["sequence"] == sequence]
     atoms = found.get("isolated_atoms", {})
@@ -55,8 +55,8 @@ def read_stages(sequence: str, found: dict[str, Any], folder: Path) -> list[Stag
         number = int(row["stage"])
         every, shift = int(found.get("every", 1)), atoms.get(number)
         files = [
-            _prepared(data_folder() / row[key], folder, every, shift) if row[key] else None
-            for key in ("train_file", "test_file")
+            _prepared(data_folder() / row[key], folder, n, shift) if row[key] else None
+            for key, n in (("train_file", every), ("test_file", 1))  # few test structures are a lottery
         ]
         assert files[1] is not None
         stages.append(Stage(number, row["name"], files[0], files[1]))
