@@ -14,7 +14,7 @@ from lmlp.training.rule import SelectionRule
 class LearnOptimizer(OptimizerConfig):
     """CoRe with plasticity: the weights that have done most for the loss rest."""
 
-    max_step: Positive = Field(default=4e-3, description="s_max before the decay")
+    max_step: Positive = Field(default=3e-3, description="s_max before the decay")
     score_history: int = Field(default=200, ge=0, description="t_hist, steps until scores count")
     frozen: float = Field(default=0.1, ge=0, le=1, description="p_frozen, share of each tensor that rests")
 
@@ -51,7 +51,6 @@ class LearnConfig(TrainConfig):
     memory_structures: int | None = Field(default=2000, ge=1)
     memory_bytes: Bytes | None = None
     max_forgetting: Positive | None = None
-    batch_size: int = Field(default=4, ge=1)
     valid_fraction: Fraction = Field(
         default=0.0, description="0: the last averaged weights are taken, not those best on few structures"
     )
