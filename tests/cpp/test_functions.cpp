@@ -80,7 +80,7 @@ void check_logistic(double bound) {
     constexpr int n = 4096;
     std::vector<Real> values(n), derivatives(n), x(n);
     for (int i = 0; i < n; ++i) x[i] = values[i] = Real(-30.0 + 60.0 * i / (n - 1));
-    activate<Real>(lmlp::Activation::ssilu, n, values.data(), derivatives.data());
+    activate<Real>(lmlp::Activation::ssilu, 0, n, values.data(), derivatives.data());
     double largest = 0.0;
     for (int i = 0; i < n; ++i) {
         const long double X = x[i], s = 1.0L / (1.0L + std::exp(-X)), scale = 1.67653L;

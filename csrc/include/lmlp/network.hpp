@@ -14,7 +14,8 @@ enum class Activation {
     stanh,  // 1.59223 tanh x: keeps unit variance
     tanh,
     tanhshrink,  // x - tanh x
-    ssilu        // 1.67653 x / (1 + exp(-x)): keeps the second moment of 1
+    ssilu,       // 1.67653 x / (1 + exp(-x)): keeps the second moment of 1
+    stanh_ssilu  // stanh in the first hidden layer, ssilu in the others
 };
 
 const std::vector<std::string>& activation_names();  // in the order of Activation

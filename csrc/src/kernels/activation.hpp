@@ -94,10 +94,13 @@ template <class Real, Activation formula>
     }
 }
 
-// values <- act(values), derivatives <- act'(values); n numbers, a multiple of the lanes.
+// values <- act(values), derivatives <- act'(values) in a hidden layer, the first is 0; n numbers, a multiple
+// of the lanes.
 template <class Real>
-inline void activate(Activation activation, int n, Real* values, Real* derivatives) {
-    switch (activation) {
+inline void activate(Activation activation, int layer, int n, Real* values, Real* derivatives) {
+    const bool mixed = activation == Activation::stanh_ssilu;
+    switch (mixed ? (layer == 0 ? Activation::stanh : Activation::ssilu) : activation) {
+        case Activation::stanh_ssilu:
         case Activation::stanh:
             return activate_as<Real, Activation::stanh>(n, values, derivatives);
         case Activation::tanh:

@@ -34,7 +34,7 @@ inline void forward(const ElementNetwork<Real>& network, const MemberNetwork<Rea
     for (int l = 0; l < network.n_layers; ++l) {
         const DenseLayer<Real>& layer = member.layers[l];
         forward_product<Real, N>(layer, x, block.values(l));
-        activate<Real>(network.activation, layer.n_out * B, block.values(l), block.derivatives(l));
+        activate<Real>(network.activation, l, layer.n_out * B, block.values(l), block.derivatives(l));
         x = block.values(l);
         n = layer.n_out;
     }

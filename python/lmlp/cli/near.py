@@ -71,7 +71,7 @@ def command(
         list[str] | None,
         typer.Option(help="Hidden layers to rank beside the estimate, e.g. 64,64. May be repeated."),
     ] = None,
-    activation: Annotated[str, typer.Option(help="ssilu, stanh, tanh or tanhshrink.")] = "ssilu",
+    activation: Annotated[str, typer.Option(help="ssilu, stanh-ssilu, stanh, tanh or tanhshrink.")] = "ssilu",
     repetitions: Annotated[int, typer.Option(min=2, help="Random initializations per score.")] = 8,
     seed: Annotated[int, typer.Option(min=0, help="Equal seeds give equal scores.")] = 1,
     plot: Annotated[
@@ -140,7 +140,7 @@ def examine(
     inputs: NearData, candidates: list[tuple[int, ...]], options: SizeOptions, scores: ScoreOptions
 ) -> dict[str, Any]:
     """Estimate the layer sizes and rank candidates, activations and initializations."""
-    from lmlp.model.network import ACTIVATIONS
+    from lmlp.model.network import ACTIVATION_NAMES
     from lmlp.near import (
         INITIALIZATIONS,
         Architecture,
@@ -157,7 +157,7 @@ def examine(
         "best": best,
         "estimates": estimates,
         "architectures": rank_architectures(architectures, inputs, scores),
-        "activations": rank_activations(best.hidden, list(ACTIVATIONS), inputs, scores),
+        "activations": rank_activations(best.hidden, list(ACTIVATION_NAMES), inputs, scores),
         "initializations": rank_initializations(
             best.hidden, list(INITIALIZATIONS), inputs, scores, activation=options.activation
         ),

@@ -86,7 +86,8 @@ def command(
         str | None, typer.Option(help="Sizes of the hidden layers, e.g. 64,64.", rich_help_panel=_MODEL)
     ] = None,
     activation: Annotated[
-        str | None, typer.Option(help="ssilu (default), stanh, tanh or tanhshrink.", rich_help_panel=_MODEL)
+        str | None,
+        typer.Option(help="ssilu (default), stanh-ssilu, stanh, tanh or tanhshrink.", rich_help_panel=_MODEL),
     ] = None,
     baseline: Annotated[
         str | None,

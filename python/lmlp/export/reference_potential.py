@@ -29,8 +29,10 @@ class MemberResults:
     pair_gradients: np.ndarray
 
 
-def activation(name: str, x: Tensor) -> Tensor:
-    """Evaluate an activation function by its name in the model file."""
+def activation(name: str, layer: int, x: Tensor) -> Tensor:
+    """Evaluate the activation function of a hidden layer, the first is 0, by its name in the model file."""
+    if name == "stanh-ssilu":
+        name = "stanh" if layer == 0 else "ssilu"
     return {
         "stanh": lambda: 1.59223 * x.tanh(),
         "tanh": x.tanh,
@@ -48,7 +50,7 @@ def network_energy(data: ModelData, member: int, element: int, features: Tensor)
     for l, (weight, bias) in enumerate(zip(data.weights, data.biases, strict=True)):  # noqa: E741
         x = torch.from_numpy(weight[member, element]) @ x + torch.from_numpy(bias[member, element])
         if l < last:
-            x = activation(data.activation, x)
+            x = activation(data.activation, l, x)
     return x[0]
 
 

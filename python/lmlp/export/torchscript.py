@@ -20,7 +20,7 @@ from lmlp.errors import InvalidArgumentError
 from lmlp.export.zbl import ZblModule
 from lmlp.model.data import ModelData
 
-ACTIVATIONS = ("stanh", "tanh", "tanhshrink", "ssilu")
+ACTIVATIONS = ("stanh", "tanh", "tanhshrink", "ssilu", "stanh-ssilu")
 # Numbers per intermediate array of one block of centers in `evaluate`: 32 MiB each in float64.
 BLOCK_SIZE = 1 << 22
 
@@ -64,13 +64,13 @@ class PotentialModule(nn.Module):
         self.atomic_energies: List[float] = [float(e) for e in data.atomic_energies]  # noqa: UP006
         self.block_size = BLOCK_SIZE
 
-    def activate(self, x: Tensor) -> Tensor:
-        """Apply the activation function."""
-        if self.activation == "stanh":
+    def activate(self, x: Tensor, first: bool) -> Tensor:
+        """Apply the activation function of the first hidden layer, or of the others."""
+        if self.activation == "stanh" or (first and self.activation == "stanh-ssilu"):
             return 1.59223 * torch.tanh(x)
         if self.activation == "tanh":
             return torch.tanh(x)
-        if self.activation == "ssilu":
+        if self.activation == "ssilu" or self.activation == "stanh-ssilu":
             return 1.67653 * x * torch.sigmoid(x)
         return x - torch.tanh(x)
 
@@ -86,7 +86,7 @@ class PotentialModule(nn.Module):
                 x = x * self.scale[:, element].unsqueeze(1)
                 for l, layer in enumerate(self.layers):  # noqa: E741
                     if l > 0:
-                        x = self.activate(x)
+                        x = self.activate(x, l == 1)
                     x = layer(x, element)
                 energies = energies.index_copy(1, index, x.squeeze(2))
         return energies

@@ -37,6 +37,17 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "ssilu": _ssilu,
 }
 
+MIXED_ACTIVATIONS: dict[str, tuple[str, str]] = {"stanh-ssilu": ("stanh", "ssilu")}
+"""One activation for the first hidden layer, another for the others."""
+
+ACTIVATION_NAMES = (*ACTIVATIONS, *MIXED_ACTIVATIONS)
+
+
+def layer_activation(name: str, layer: int) -> Callable[[Tensor], Tensor]:
+    """Return the activation of a hidden layer, the first is 0."""
+    first, others = MIXED_ACTIVATIONS.get(name, (name, name))
+    return ACTIVATIONS[first if layer == 0 else others]
+
 
 class EnsembleNetwork(nn.Module):
     """One network per element and member.
@@ -50,7 +61,7 @@ class EnsembleNetwork(nn.Module):
         n_elements: number of elements.
         n_members: number of ensemble members.
         layer_sizes: inputs, then hidden layers.
-        activation: a name of :data:`ACTIVATIONS`.
+        activation: one of :data:`ACTIVATION_NAMES`.
         seed: of the weights; members and elements get their own streams.
         dtype: of the parameters.
 
@@ -69,8 +80,10 @@ class EnsembleNetwork(nn.Module):
         dtype: torch.dtype = torch.float32,
     ) -> None:
         super().__init__()
-        if activation not in ACTIVATIONS:
-            raise InvalidArgumentError(f"activation {activation!r}: choose one of {', '.join(ACTIVATIONS)}")
+        if activation not in ACTIVATION_NAMES:
+            raise InvalidArgumentError(
+                f"activation {activation!r}: choose one of {', '.join(ACTIVATION_NAMES)}"
+            )
         self.n_elements = n_elements
         self.n_members = n_members
         self.layer_sizes = [*layer_sizes, 1]
@@ -96,10 +109,10 @@ class EnsembleNetwork(nn.Module):
 
     def element_energies(self, element: int, inputs: Tensor) -> Tensor:
         """Return one element's energies ``[n_members, n]`` for inputs ``[n_members, n, n_inputs]``."""
-        act = ACTIVATIONS[self.activation]
         x = self.scales[element] * (inputs - self.shifts[element])
         first = element * self.n_layers
         for layer in range(first, first + self.n_layers - 1):
+            act = layer_activation(self.activation, layer - first)
             x = act(torch.baddbmm(self.biases[layer], x, self.weights[layer]))
         last = first + self.n_layers - 1
         return torch.baddbmm(self.biases[last], x, self.weights[last]).squeeze(-1)

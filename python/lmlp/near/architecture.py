@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from lmlp.errors import InvalidArgumentError
-from lmlp.model.network import ACTIVATIONS
+from lmlp.model.network import ACTIVATION_NAMES, layer_activation
 
 Activation = Callable[[Tensor], Tensor]
 Initialization = Callable[[int, int, torch.Generator], tuple[Tensor, Tensor]]
@@ -92,16 +92,17 @@ class Architecture:
         """Check sizes and names."""
         if not self.hidden or any(n < 1 for n in self.hidden):
             raise InvalidArgumentError(f"hidden layers {list(self.hidden)}: give sizes of at least 1")
-        known = {**ACTIVATIONS, **FURTHER_ACTIVATIONS}
+        known = dict.fromkeys([*ACTIVATION_NAMES, *FURTHER_ACTIVATIONS])
         _check_name("activation", self.activation, known)
         _check_name("initialization", self.initialization, INITIALIZATIONS)
 
-    @property
-    def activation_function(self) -> Activation:
-        """The activation as a function."""
-        if isinstance(self.activation, str):
-            return {**ACTIVATIONS, **FURTHER_ACTIVATIONS}[self.activation]
-        return self.activation
+    def activation_function(self, layer: int) -> Activation:
+        """Return the activation of a hidden layer, the first is 0, as a function."""
+        if not isinstance(self.activation, str):
+            return self.activation
+        if self.activation in FURTHER_ACTIVATIONS:
+            return FURTHER_ACTIVATIONS[self.activation]
+        return layer_activation(self.activation, layer)
 
     @property
     def label(self) -> str:
@@ -132,9 +133,9 @@ class Architecture:
     ) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield pre- and post-activation ``[n, units]`` of each hidden layer for inputs ``[n, n_inputs]``."""
         x = inputs
-        for weight, bias in parameters[:-1]:
+        for layer, (weight, bias) in enumerate(parameters[:-1]):
             pre = x @ weight + bias
-            x = self.activation_function(pre)
+            x = self.activation_function(layer)(pre)
             yield pre, x
 
     def output(self, inputs: Tensor, parameters: list[tuple[Tensor, Tensor]]) -> Tensor:
