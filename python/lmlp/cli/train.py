@@ -87,7 +87,7 @@ def command(
     ] = None,
     activation: Annotated[
         str | None,
-        typer.Option(help="ssilu (default), stanh-ssilu, stanh, tanh or tanhshrink.", rich_help_panel=_MODEL),
+        typer.Option(help="stanh (default), ssilu, stanh-ssilu, tanh or tanhshrink.", rich_help_panel=_MODEL),
     ] = None,
     baseline: Annotated[
         str | None,

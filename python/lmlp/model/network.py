@@ -75,7 +75,7 @@ class EnsembleNetwork(nn.Module):
         n_members: int,
         layer_sizes: Sequence[int],
         *,
-        activation: str = "ssilu",
+        activation: str = "stanh",
         seed: int = 0,
         dtype: torch.dtype = torch.float32,
     ) -> None:

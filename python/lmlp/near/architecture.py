@@ -85,7 +85,7 @@ class Architecture:
     """
 
     hidden: tuple[int, ...]
-    activation: str | Activation = "ssilu"
+    activation: str | Activation = "stanh"
     initialization: str | Initialization = "normal"
 
     def __post_init__(self) -> None:

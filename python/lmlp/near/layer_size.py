@@ -149,7 +149,7 @@ class SizeOptions:
     sizes: tuple[int, ...] | None = None
     threshold: float = 0.005
     variant: Variant = "slope"
-    activation: str | Activation = "ssilu"
+    activation: str | Activation = "stanh"
     initialization: str | Initialization = "normal"
 
 

@@ -120,7 +120,7 @@ class ModelConfig(_Section):
 
     members: int = Field(default=10, ge=1)
     hidden: list[Annotated[int, Field(ge=1)]] = Field(default_factory=lambda: [64, 64])
-    activation: Literal["stanh", "tanh", "tanhshrink", "ssilu", "stanh-ssilu"] = "ssilu"
+    activation: Literal["stanh", "tanh", "tanhshrink", "ssilu", "stanh-ssilu"] = "stanh"
     decorrelation: Positive | None = Field(
         default=10.0, description="ε of (C + ε)^(−1/2); larger regularizes more; null: standardize only"
     )
