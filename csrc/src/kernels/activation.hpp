@@ -81,7 +81,7 @@ template <class Real, Activation formula>
     for (int i = 0; i < n; i += Of<Real>::lanes) {
         const V x = load(values + i);
         if constexpr (formula == Activation::ssilu) {
-            // the logistic function is 1/2 + 1/2 tanh(x/2); x times it is never off by more than an ulp of x
+            // the logistic function is 1/2 + 1/2 tanh(x/2); x times it is off by a few ulp of x
             const V s = half + half * hyperbolic_tangent<Real>(half * x), y = scale * s;
             store(values + i, x * y);
             store(derivatives + i, y + x * y * (one - s));
