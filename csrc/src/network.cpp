@@ -184,7 +184,7 @@ Ensemble::Packed::Packed(const NetworkParameters& p) : n_members(p.n_members), n
 }
 
 const std::vector<std::string>& activation_names() {
-    static const std::vector<std::string> names = {"stanh", "tanh", "tanhshrink", "ssilu", "stanh-ssilu"};
+    static const std::vector<std::string> names = {"stanh", "tanh", "tanhshrink", "ssilu", "bounded-ssilu"};
     return names;
 }
 

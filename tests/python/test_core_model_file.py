@@ -95,7 +95,7 @@ def test_bytes_appended(tmp_path):
         ({"elements": ["H", 8]}, "elements has 8"),
         ({"atomic_energies": {"H": 0.0}}, 'atomic_energies lacks the key "O"'),
         ({"atomic_energies": {"H": 0.0, "O": "x"}}, "atomic_energies of O"),
-        ({"activation": "relu"}, '"relu", allowed are stanh, tanh, tanhshrink, ssilu, stanh-ssilu'),
+        ({"activation": "relu"}, '"relu", allowed are stanh, tanh, tanhshrink, ssilu, bounded-ssilu'),
         ({"activation": 3}, "activation is 3"),
         ({"hidden_layers": [7, 0]}, "hidden_layers is 0"),
         ({"hidden_layers": [7, 2**40]}, "hidden_layers is 1099511627776"),

@@ -18,7 +18,8 @@ ACTIVATIONS = {
     "tanhshrink": lambda x: x - np.tanh(x),
     "ssilu": lambda x: 1.67653 * x * np.exp(-np.logaddexp(0, -x)),
 }
-MIXED = {"stanh-ssilu": ("stanh", "ssilu")}
+# Of the first hidden layer and of the others.
+MIXED = {"bounded-ssilu": (lambda x: ACTIVATIONS["ssilu"](6 * np.tanh(x / 6)), ACTIVATIONS["ssilu"])}
 
 EVERYTHING = {"member_energies": True, "member_gradients": True, "extrapolation": True}
 
@@ -54,7 +55,8 @@ class Case:
 
     def member_energies(self):
         """All members in plain numpy."""
-        first, others = MIXED.get(self.header["activation"], (self.header["activation"],) * 2)
+        name = self.header["activation"]
+        first, others = MIXED[name] if name in MIXED else (ACTIVATIONS[name],) * 2
         n_layers = len(self.header["hidden_layers"]) + 1
         atomic = np.array([self.header["atomic_energies"][e] for e in self.header["elements"]])
         energies = np.zeros((self.header["n_members"], len(self.species)))
@@ -64,7 +66,7 @@ class Case:
                 for layer in range(n_layers):
                     weight = self.arrays[f"layers.{layer}.weight"][m, s]
                     x = weight @ x + self.arrays[f"layers.{layer}.bias"][m, s]
-                    x = x if layer == n_layers - 1 else ACTIVATIONS[first if layer == 0 else others](x)
+                    x = x if layer == n_layers - 1 else (first if layer == 0 else others)(x)
                 row[i] = x[0] + atomic[s]
         return energies
 

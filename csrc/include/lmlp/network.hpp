@@ -15,7 +15,7 @@ enum class Activation {
     tanh,
     tanhshrink,  // x - tanh x
     ssilu,       // 1.67653 x / (1 + exp(-x)): keeps the second moment of 1
-    stanh_ssilu  // stanh in the first hidden layer, ssilu in the others
+    bounded_ssilu  // ssilu of 6 tanh(x/6) in the first hidden layer, ssilu in the others
 };
 
 const std::vector<std::string>& activation_names();  // in the order of Activation

@@ -69,22 +69,29 @@ inline typename Of<Real>::V hyperbolic_tangent(typename Of<Real>::V x) {
     return as_vector(as_bits(e / (e + fill_as(Real(2)))) | sign);
 }
 
+constexpr double activation_bound = 6.0;  // of what the first layer of bounded_ssilu lets through
+
 // Never inlined, one loop per formula: where the compiler sees t t beside 1 - t t it may round the product
 // once more, in one copy of the loop and not in another.
 template <class Real, Activation formula>
 [[gnu::noinline]] void activate_as(int n, Real* values, Real* derivatives) {
     using V = typename Of<Real>::V;
     const V one = fill_as(Real(1)), half = fill_as(Real(0.5));
-    const V scale = fill_as(Real(formula == Activation::stanh   ? 1.59223
-                                 : formula == Activation::ssilu ? 1.67653
-                                                                : 1.0));
+    constexpr bool bounded = formula == Activation::bounded_ssilu,
+                   logistic = bounded || formula == Activation::ssilu;
+    const V scale = fill_as(Real(formula == Activation::stanh ? 1.59223 : logistic ? 1.67653 : 1.0));
     for (int i = 0; i < n; i += Of<Real>::lanes) {
-        const V x = load(values + i);
-        if constexpr (formula == Activation::ssilu) {
+        V x = load(values + i), slope = one;
+        if constexpr (bounded) {
+            const V t = hyperbolic_tangent<Real>(x * fill_as(Real(1.0 / activation_bound)));
+            slope = one - t * t;
+            x = fill_as(Real(activation_bound)) * t;
+        }
+        if constexpr (logistic) {
             // the logistic function is 1/2 + 1/2 tanh(x/2); x times it is off by a few ulp of x
             const V s = half + half * hyperbolic_tangent<Real>(half * x), y = scale * s;
             store(values + i, x * y);
-            store(derivatives + i, y + x * y * (one - s));
+            store(derivatives + i, slope * (y + x * y * (one - s)));
         } else {
             const V t = hyperbolic_tangent<Real>(x);
             const bool shrink = formula == Activation::tanhshrink;
@@ -98,9 +105,10 @@ template <class Real, Activation formula>
 // of the lanes.
 template <class Real>
 inline void activate(Activation activation, int layer, int n, Real* values, Real* derivatives) {
-    const bool mixed = activation == Activation::stanh_ssilu;
-    switch (mixed ? (layer == 0 ? Activation::stanh : Activation::ssilu) : activation) {
-        case Activation::stanh_ssilu:
+    const bool bounded = activation == Activation::bounded_ssilu;
+    switch (bounded && layer > 0 ? Activation::ssilu : activation) {
+        case Activation::bounded_ssilu:
+            return activate_as<Real, Activation::bounded_ssilu>(n, values, derivatives);
         case Activation::stanh:
             return activate_as<Real, Activation::stanh>(n, values, derivatives);
         case Activation::tanh:

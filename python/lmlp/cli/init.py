@@ -19,7 +19,9 @@ def command(
     ] = None,
     members: Annotated[int, typer.Option(min=1, help="Number of ensemble members.")] = 10,
     hidden: Annotated[str, typer.Option(help="Sizes of the hidden layers.")] = "102,61,44",
-    activation: Annotated[str, typer.Option(help="stanh, tanh, tanhshrink, ssilu or stanh-ssilu.")] = "stanh",
+    activation: Annotated[
+        str, typer.Option(help="stanh, tanh, tanhshrink, ssilu or bounded-ssilu.")
+    ] = "stanh",
     baseline: Annotated[
         str, typer.Option(help="Repulsion of atoms that come too close: zbl or none (docs/training.md).")
     ] = "none",

@@ -71,7 +71,9 @@ def command(
         list[str] | None,
         typer.Option(help="Hidden layers to rank beside the estimate, e.g. 64,64. May be repeated."),
     ] = None,
-    activation: Annotated[str, typer.Option(help="stanh, ssilu, stanh-ssilu, tanh or tanhshrink.")] = "stanh",
+    activation: Annotated[
+        str, typer.Option(help="bounded-ssilu, ssilu, stanh, tanh or tanhshrink.")
+    ] = "bounded-ssilu",
     repetitions: Annotated[int, typer.Option(min=2, help="Random initializations per score.")] = 8,
     seed: Annotated[int, typer.Option(min=0, help="Equal seeds give equal scores.")] = 1,
     plot: Annotated[

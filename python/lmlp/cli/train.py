@@ -87,7 +87,9 @@ def command(
     ] = None,
     activation: Annotated[
         str | None,
-        typer.Option(help="stanh (default), ssilu, stanh-ssilu, tanh or tanhshrink.", rich_help_panel=_MODEL),
+        typer.Option(
+            help="bounded-ssilu (default), ssilu, stanh, tanh or tanhshrink.", rich_help_panel=_MODEL
+        ),
     ] = None,
     baseline: Annotated[
         str | None,

@@ -14,7 +14,7 @@ from lmlp.export import upgrade
 from lmlp.model.baseline import pair_name, parse_baseline
 from lmlp.model.data import ModelData
 
-ACTIVATIONS = ("stanh", "tanh", "tanhshrink", "ssilu", "stanh-ssilu")
+ACTIVATIONS = ("stanh", "tanh", "tanhshrink", "ssilu", "bounded-ssilu")
 UNITS = {"length": "Angstrom", "energy": "eV"}
 
 

@@ -31,8 +31,9 @@ class MemberResults:
 
 def activation(name: str, layer: int, x: Tensor) -> Tensor:
     """Evaluate the activation function of a hidden layer, the first is 0, by its name in the model file."""
-    if name == "stanh-ssilu":
-        name = "stanh" if layer == 0 else "ssilu"
+    if name == "bounded-ssilu":
+        x = 6.0 * (x / 6.0).tanh() if layer == 0 else x
+        name = "ssilu"
     return {
         "stanh": lambda: 1.59223 * x.tanh(),
         "tanh": x.tanh,

@@ -20,7 +20,7 @@ from lmlp.errors import InvalidArgumentError
 from lmlp.export.zbl import ZblModule
 from lmlp.model.data import ModelData
 
-ACTIVATIONS = ("stanh", "tanh", "tanhshrink", "ssilu", "stanh-ssilu")
+ACTIVATIONS = ("stanh", "tanh", "tanhshrink", "ssilu", "bounded-ssilu")
 # Numbers per intermediate array of one block of centers in `evaluate`: 32 MiB each in float64.
 BLOCK_SIZE = 1 << 22
 
@@ -66,11 +66,13 @@ class PotentialModule(nn.Module):
 
     def activate(self, x: Tensor, first: bool) -> Tensor:
         """Apply the activation function of the first hidden layer, or of the others."""
-        if self.activation == "stanh" or (first and self.activation == "stanh-ssilu"):
+        if self.activation == "stanh":
             return 1.59223 * torch.tanh(x)
         if self.activation == "tanh":
             return torch.tanh(x)
-        if self.activation == "ssilu" or self.activation == "stanh-ssilu":
+        if self.activation == "ssilu" or self.activation == "bounded-ssilu":
+            if first and self.activation == "bounded-ssilu":
+                x = 6.0 * torch.tanh(x / 6.0)
             return 1.67653 * x * torch.sigmoid(x)
         return x - torch.tanh(x)
 

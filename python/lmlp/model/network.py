@@ -18,12 +18,20 @@ SSILU_SCALE = 1.67653
 """Makes the second moment of x/(1 + e^(-x)) 1 for N(0, 1) inputs."""
 
 
+ACTIVATION_BOUND = 6.0
+"""Of what the first layer of ``bounded-ssilu`` lets through."""
+
+
 def _stanh(x: Tensor) -> Tensor:
     return STANH_SCALE * torch.tanh(x)
 
 
 def _ssilu(x: Tensor) -> Tensor:
     return SSILU_SCALE * nn.functional.silu(x)
+
+
+def _bounded_ssilu(x: Tensor) -> Tensor:
+    return _ssilu(ACTIVATION_BOUND * torch.tanh(x / ACTIVATION_BOUND))
 
 
 def _tanhshrink(x: Tensor) -> Tensor:
@@ -35,18 +43,16 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "tanh": torch.tanh,
     "tanhshrink": _tanhshrink,
     "ssilu": _ssilu,
+    "bounded-ssilu": _bounded_ssilu,
 }
+"""Of the first hidden layer; :func:`layer_activation` has those of the others."""
 
-MIXED_ACTIVATIONS: dict[str, tuple[str, str]] = {"stanh-ssilu": ("stanh", "ssilu")}
-"""One activation for the first hidden layer, another for the others."""
-
-ACTIVATION_NAMES = (*ACTIVATIONS, *MIXED_ACTIVATIONS)
+ACTIVATION_NAMES = tuple(ACTIVATIONS)
 
 
 def layer_activation(name: str, layer: int) -> Callable[[Tensor], Tensor]:
     """Return the activation of a hidden layer, the first is 0."""
-    first, others = MIXED_ACTIVATIONS.get(name, (name, name))
-    return ACTIVATIONS[first if layer == 0 else others]
+    return ACTIVATIONS["ssilu" if name == "bounded-ssilu" and layer > 0 else name]
 
 
 class EnsembleNetwork(nn.Module):
@@ -75,7 +81,7 @@ class EnsembleNetwork(nn.Module):
         n_members: int,
         layer_sizes: Sequence[int],
         *,
-        activation: str = "stanh",
+        activation: str = "bounded-ssilu",
         seed: int = 0,
         dtype: torch.dtype = torch.float32,
     ) -> None:

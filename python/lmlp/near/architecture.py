@@ -85,7 +85,7 @@ class Architecture:
     """
 
     hidden: tuple[int, ...]
-    activation: str | Activation = "stanh"
+    activation: str | Activation = "bounded-ssilu"
     initialization: str | Initialization = "normal"
 
     def __post_init__(self) -> None:

@@ -149,7 +149,7 @@ class SizeOptions:
     sizes: tuple[int, ...] | None = None
     threshold: float = 0.005
     variant: Variant = "slope"
-    activation: str | Activation = "stanh"
+    activation: str | Activation = "bounded-ssilu"
     initialization: str | Initialization = "normal"
 
 

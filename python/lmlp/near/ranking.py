@@ -83,7 +83,7 @@ def rank_initializations(
     data: NearData,
     options: ScoreOptions | None = None,
     *,
-    activation: str | Activation = "stanh",
+    activation: str | Activation = "bounded-ssilu",
 ) -> list[RankedArchitecture]:
     """Rank initializations for given layer sizes and activation by NEAR; ε does not depend on them."""
     candidates = [Architecture(tuple(hidden), activation, i) for i in initializations]

@@ -120,7 +120,7 @@ class ModelConfig(_Section):
 
     members: int = Field(default=10, ge=1)
     hidden: list[Annotated[int, Field(ge=1)]] = Field(default_factory=lambda: [64, 64])
-    activation: Literal["stanh", "tanh", "tanhshrink", "ssilu", "stanh-ssilu"] = "stanh"
+    activation: Literal["stanh", "tanh", "tanhshrink", "ssilu", "bounded-ssilu"] = "bounded-ssilu"
     decorrelation: Positive | None = Field(
         default=10.0, description="ε of (C + ε)^(−1/2); larger regularizes more; null: standardize only"
     )
@@ -160,6 +160,9 @@ class OptimizerConfig(_Section):
     betas: tuple[float, float, float, float] = (0.7375, 0.8125, 250.0, 0.99)
     adam_betas: tuple[float, float] = (0.9, 0.99)
     weight_decay: float = Field(default=0.1, ge=0, description="CoRe: d; AdamW: decoupled decay")
+    rare_decay: float = Field(
+        default=1.0, ge=0, description="p in the factor (n_max/n)^p of the decay for an element with n atoms"
+    )
     score_history: int = Field(default=0, ge=0)
     frozen: float = Field(default=0.0, ge=0, le=1)
     decay: Literal["linear", "cosine", "constant"] = "linear"
@@ -289,6 +292,9 @@ def validated(kind: type[_Config], values: Mapping[str, Any], source: str = "opt
         raise ConfigError(f"{source}: " + "; ".join(lines)) from None
 
 
+_DATA_HINT = "structures are given by --data FILE, the argument is config.yaml"
+
+
 def load_config(path: Path, overrides: Mapping[str, Any] | None = None) -> TrainConfig:
     """Read config.yaml; relative paths in it are relative to its folder.
 
@@ -301,12 +307,14 @@ def load_config(path: Path, overrides: Mapping[str, Any] | None = None) -> Train
         text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise ConfigError(f"{path}: not text; {_DATA_HINT}") from None
     try:
         values = yaml.safe_load(text)
     except yaml.YAMLError as error:
-        raise ConfigError(f"{path}: not valid YAML: {error}") from None
+        raise ConfigError(f"{path}: not valid YAML ({_DATA_HINT}): {error}") from None
     if not isinstance(values, dict):
-        raise ConfigError(f"{path}: expected keys and values, e.g. `data: train.xyz`")
+        raise ConfigError(f"{path}: expected keys and values, e.g. `data: train.xyz`; {_DATA_HINT}")
     for key in ("data", "valid", "output"):
         value = values.get(key)
         if isinstance(value, str):

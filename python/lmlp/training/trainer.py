@@ -10,18 +10,17 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torch.optim import Optimizer
 
 from lmlp.errors import TrainingError
 from lmlp.model.potential import EnsemblePotential
-from lmlp.optim import CoRe
 from lmlp.training.average import BestWeights, Swapped, WeightAverage
 from lmlp.training.batching import References, Sampler, make_batch
 from lmlp.training.config import TrainConfig
 from lmlp.training.interrupt import InterruptFlag
 from lmlp.training.loss import LossWeights, structure_errors
 from lmlp.training.metrics import ErrorSums
-from lmlp.training.schedule import Progress, adam_lr, loss_weights, set_step_size
+from lmlp.training.optimizer import make_optimizer
+from lmlp.training.schedule import Progress, loss_weights, set_step_size
 from lmlp.training.store import Store
 from lmlp.training.workers import Workers
 
@@ -64,30 +63,6 @@ class Position:
     evaluations: int = 0
 
 
-def make_optimizer(config: TrainConfig, potential: EnsemblePotential) -> Optimizer:
-    """Make the optimizer; biases and the scale/shift layer are neither decayed nor frozen."""
-    o = config.optimizer
-    network = potential.network
-    free = [*network.scales, *network.shifts, *network.biases]
-    groups: list[dict[str, Any]] = [{"params": list(network.weights)}, {"params": free, "weight_decay": 0.0}]
-    if o.name == "adamw":
-        return torch.optim.AdamW(
-            groups, lr=adam_lr(o), betas=o.adam_betas, weight_decay=o.weight_decay, fused=True
-        )
-    groups[1]["frozen"] = 0.0
-    return CoRe(
-        groups,
-        lr=1e-3 if o.lr is None else o.lr,
-        step_sizes=(o.min_step, o.max_step),
-        etas=o.etas,
-        betas=o.betas,
-        weight_decay=o.weight_decay,
-        score_history=o.score_history,
-        frozen=o.frozen,
-        stacked=1,
-    )
-
-
 class Trainer:
     """Trains all members of an ensemble together.
 
@@ -120,7 +95,7 @@ class Trainer:
         self.sampler = sampler
         self.split = split
         self.parameters: list[Tensor] = list(potential.network.parameters())
-        self.optimizer = make_optimizer(config, potential)
+        self.optimizer = make_optimizer(config, potential, store.dataset.counts.sum(axis=0))
         self.regularizer: Callable[[Sequence[Tensor]], None] | None = None  # adds to the gradients
         self.average = WeightAverage(self.parameters, config.average)
         self.best = BestWeights(self.parameters, potential.n_members)

@@ -40,7 +40,7 @@ def test_right_files_pass(model: ModelData, tmp_path: Path) -> None:
         (("H", "C", "Fe"), {"radial": "gaussian_cos", "scaling": "linear", "angular_cutoff": 3.0}),
     ],
 )
-@pytest.mark.parametrize("activation", ["stanh", "tanh", "tanhshrink", "ssilu", "stanh-ssilu"])
+@pytest.mark.parametrize("activation", ["stanh", "tanh", "tanhshrink", "ssilu", "bounded-ssilu"])
 def test_other_models_pass(tmp_path: Path, elements: tuple[str, ...], more: dict, activation: str) -> None:
     descriptor = small_descriptor(**more)
     for row in descriptor["functions"]:

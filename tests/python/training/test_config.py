@@ -74,6 +74,12 @@ def test_broken_files_are_named(tmp_path, text, message):
         load_config(tmp_path / "none.yaml")
 
 
+def test_structures_given_as_config_are_named(tmp_path):
+    (tmp_path / "train.xyz.xz").write_bytes(b"\xfd7zXZ\x00")
+    with pytest.raises(ConfigError, match=r"train\.xyz\.xz: not text; structures are given by --data FILE"):
+        load_config(tmp_path / "train.xyz.xz")
+
+
 def test_settings_are_read_without_torch():
     """The number of threads must be known before torch and the core start their thread pools."""
     code = "import sys, lmlp.training.config, lmlp.cli.train; sys.exit('torch' in sys.modules)"
