@@ -13,6 +13,9 @@ _HARTREE = 27.211386245988
 # Of the largest range of any function. Standardizing what varies by less would enlarge rounding differences
 # between instruction sets (1e-12) to parts of an input, and any change off the data to far more.
 _HARDLY = 1e-8
+# Of the median σ of an element's functions, added in quadrature. The tail of a pair function at the largest
+# distances in the data can vary by 10⁻⁷ of the others, and be 10⁴ σ off in a hotter molecule.
+_LEAST = 0.03
 
 
 @dataclass(frozen=True)
@@ -146,12 +149,19 @@ class InputMap:
 
 
 def standardization(moments: FeatureMoments) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return scale 1/σ, shift and whether a feature varies beyond rounding, ``[n_elements, n_features]``."""
+    """Return scale, shift and whether a feature varies beyond rounding, ``[n_elements, n_features]``.
+
+    The scale is 1/√(σ² + (0.03 m)²), m the median of the element's σ.
+    """
     count = np.maximum(moments.count, 1.0)[:, None]
     sigma = np.sqrt(np.diagonal(moments.scatter, axis1=1, axis2=2) / count)
     size = np.maximum(abs(moments.mean), 1e-300)
     varies = (sigma > 1e-12 * size) & (moments.count[:, None] > 1) & varying(moments)
-    return np.where(varies, 1.0 / np.where(varies, sigma, 1.0), 1.0), moments.mean.copy(), varies
+    least = [
+        _LEAST * np.median(row[mask]) if mask.any() else 0.0 for row, mask in zip(sigma, varies, strict=True)
+    ]
+    width = np.hypot(sigma, np.array(least)[:, None])
+    return np.where(varies, 1.0 / np.where(varies, width, 1.0), 1.0), moments.mean.copy(), varies
 
 
 def fit_input_map(moments: FeatureMoments, epsilon: float | None, keep: float = 0.0) -> InputMap:
