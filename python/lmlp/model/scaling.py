@@ -15,7 +15,7 @@ _HARTREE = 27.211386245988
 _HARDLY = 1e-8
 # Of the median σ of an element's functions, added in quadrature. The tail of a pair function at the largest
 # distances in the data can vary by 10⁻⁷ of the others, and be 10⁴ σ off in a hotter molecule.
-_LEAST = 0.03
+_LEAST = 0.3
 
 
 @dataclass(frozen=True)
@@ -151,7 +151,7 @@ class InputMap:
 def standardization(moments: FeatureMoments) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return scale, shift and whether a feature varies beyond rounding, ``[n_elements, n_features]``.
 
-    The scale is 1/√(σ² + (0.03 m)²), m the median of the element's σ.
+    The scale is 1/√(σ² + (0.3 m)²), m the median of the element's σ.
     """
     count = np.maximum(moments.count, 1.0)[:, None]
     sigma = np.sqrt(np.diagonal(moments.scatter, axis1=1, axis2=2) / count)
