@@ -160,7 +160,7 @@ def command(
 
     [bold]config.yaml[/bold] has the keys data, valid, output, keys.{energy,forces,stress,virial}, elements,
     descriptor.{preset,cutoff,options,open_elements,spec},
-    model.{members,hidden,activation,decorrelation,keep,atomic_energies},
+    model.{members,hidden,activation,decorrelation,keep,floor,atomic_energies},
     model.baseline.{type,inner,outer,pairs},
     loss.{energy,final_energy,force,stress},
     optimizer.{name,lr,max_step,min_step,etas,betas,weight_decay,score_history,

@@ -13,9 +13,12 @@ _HARTREE = 27.211386245988
 # Of the largest range of any function. Standardizing what varies by less would enlarge rounding differences
 # between instruction sets (1e-12) to parts of an input, and any change off the data to far more.
 _HARDLY = 1e-8
-# Of the median σ of an element's functions, added in quadrature. The tail of a pair function at the largest
-# distances in the data can vary by 10⁻⁷ of the others, and be 10⁴ σ off in a hotter molecule.
-_LEAST = 0.3
+FLOOR = 0.3
+"""Of the median σ of an element's functions, added to each σ in quadrature.
+
+The tail of a pair function at the largest distances in the data can vary by 10⁻⁷ of the others, and be
+10⁴ σ off in a hotter molecule.
+"""
 
 
 @dataclass(frozen=True)
@@ -148,23 +151,27 @@ class InputMap:
         return inputs
 
 
-def standardization(moments: FeatureMoments) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def standardization(
+    moments: FeatureMoments, floor: float = FLOOR
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return scale, shift and whether a feature varies beyond rounding, ``[n_elements, n_features]``.
 
-    The scale is 1/√(σ² + (0.3 m)²), m the median of the element's σ.
+    The scale is 1/√(σ² + (floor · m)²), m the median of the element's σ.
     """
     count = np.maximum(moments.count, 1.0)[:, None]
     sigma = np.sqrt(np.diagonal(moments.scatter, axis1=1, axis2=2) / count)
     size = np.maximum(abs(moments.mean), 1e-300)
     varies = (sigma > 1e-12 * size) & (moments.count[:, None] > 1) & varying(moments)
     least = [
-        _LEAST * np.median(row[mask]) if mask.any() else 0.0 for row, mask in zip(sigma, varies, strict=True)
+        floor * np.median(row[mask]) if mask.any() else 0.0 for row, mask in zip(sigma, varies, strict=True)
     ]
     width = np.hypot(sigma, np.array(least)[:, None])
     return np.where(varies, 1.0 / np.where(varies, width, 1.0), 1.0), moments.mean.copy(), varies
 
 
-def fit_input_map(moments: FeatureMoments, epsilon: float | None, keep: float = 0.0) -> InputMap:
+def fit_input_map(
+    moments: FeatureMoments, epsilon: float | None, keep: float = 0.0, floor: float = FLOOR
+) -> InputMap:
     """Fit standardization and decorrelation (C + ε·1)^(−1/2), C the correlation matrix of each element's
     features.
 
@@ -177,11 +184,12 @@ def fit_input_map(moments: FeatureMoments, epsilon: float | None, keep: float = 
         moments: of the training features.
         epsilon: ε, or None for standardization alone.
         keep: relative eigenvalue below which a direction is dropped, the same number for every element.
+        floor: of σ, of the element's median.
 
     Raises:
         InvalidArgumentError: ε not positive.
     """
-    scale, shift, varies = standardization(moments)
+    scale, shift, varies = standardization(moments, floor)
     n_elements, n_features = scale.shape
     if epsilon is None:
         return InputMap(scale, shift, np.stack([np.diag(v.astype(float)) for v in varies]))

@@ -127,6 +127,9 @@ class ModelConfig(_Section):
     keep: float = Field(
         default=1e-6, ge=0, lt=1, description="drop directions with less of the largest variance"
     )
+    floor: float = Field(
+        default=0.3, ge=0, description="smallest σ of a function in the standardization, of the median"
+    )
     output_scale: Positive = Field(default=0.1, description="factor on the first weights of the last layer")
     atomic_energies: dict[str, float] = Field(
         default_factory=dict, description="eV by symbol; others are fitted"

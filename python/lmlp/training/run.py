@@ -232,7 +232,7 @@ class Run:
         found = useful_functions(Descriptor(spec, elements), self._make_store, say, keep_all=keep_all)
         descriptor, store, moments = found
         self.limits = torch.from_numpy(moments.minimum), torch.from_numpy(moments.maximum)
-        input_map = fit_input_map(moments, c.model.decorrelation, c.model.keep)
+        input_map = fit_input_map(moments, c.model.decorrelation, c.model.keep, c.model.floor)
         counted = worth(elements, moments, input_map)
         if c.model.decorrelation is not None:
             say(in_words(counted, c.model.keep))
