@@ -35,7 +35,7 @@ from lmlp.training.run import Run
 
 HERE = Path(__file__).resolve().parent
 # Step sizes a factor √10 apart around the defaults, equally many for both.
-GRID = {"core": ("max_step", (0.003, 0.01, 0.03)), "adamw": ("lr", (0.001, 0.003, 0.01))}
+GRID = {"core": ("max_step", (0.003, 0.01, 0.03, 0.1)), "adamw": ("lr", (0.001, 0.003, 0.01, 0.03))}
 NAMES = {"core": "CoRe", "adamw": "AdamW"}
 ENERGY_WEIGHT = 10.0  # q of the loss, 1/Å
 TIMED_STEPS = 120
