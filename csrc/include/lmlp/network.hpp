@@ -13,8 +13,8 @@ namespace lmlp {
 enum class Activation {
     stanh,  // 1.59223 tanh x: keeps unit variance
     tanh,
-    tanhshrink,  // x - tanh x
-    ssilu,       // 1.67653 x / (1 + exp(-x)): keeps the second moment of 1
+    tanhshrink,    // x - tanh x
+    ssilu,         // 1.67653 x / (1 + exp(-x)): keeps the second moment of 1
     bounded_ssilu  // ssilu of 6 tanh(x/6) in the first hidden layer, ssilu in the others
 };
 
