@@ -17,7 +17,7 @@ from lmlp.export.header import header_of, model_data, weight_arrays
 from lmlp.model.data import ModelData
 from lmlp.model.network import EnsembleNetwork
 from lmlp.model.potential import EnsemblePotential
-from lmlp.model.scaling import FeatureMoments, InputMap, standardization
+from lmlp.model.scaling import FLOOR, FeatureMoments, InputMap, standardization
 
 
 def extended_elements(model: ModelData, numbers: Sequence[int]) -> list[int]:
@@ -70,7 +70,9 @@ def _indistinguishable(model: ModelData, elements: list[str]) -> list[str]:
     return []
 
 
-def continued_map(model: ModelData, moments: FeatureMoments, epsilon: float | None) -> InputMap:
+def continued_map(
+    model: ModelData, moments: FeatureMoments, epsilon: float | None, floor: float = FLOOR
+) -> InputMap:
     """Return an invertible input map: the model's standardization, and decorrelation by present data.
 
     For elements of the model scale and shift stay those of its first member; a new element gets its own.
@@ -80,8 +82,9 @@ def continued_map(model: ModelData, moments: FeatureMoments, epsilon: float | No
         model: what goes on learning; its elements are the first of ``moments``.
         moments: of the features of earlier and new data.
         epsilon: ε; None keeps the axes as they are.
+        floor: of σ, of the median, for new elements.
     """
-    scale, shift, _ = standardization(moments)
+    scale, shift, _ = standardization(moments, floor)
     n_old = len(model.elements)
     scale[:n_old], shift[:n_old] = model.scale[0], model.shift[0]
     n_elements, n_features = scale.shape

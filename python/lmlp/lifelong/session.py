@@ -210,7 +210,7 @@ class LearnRun(Run):
         given = dict(zip(dataset.numbers, self.base.atomic_energies.tolist(), strict=False))
         rows = np.flatnonzero(np.isfinite(dataset.energies))
         energies = fit_atomic_energies(dataset.counts[rows], dataset.energies[rows], dataset.numbers, given)
-        input_map = continued_map(self.base, store.moments, c.model.decorrelation)
+        input_map = continued_map(self.base, store.moments, c.model.decorrelation, c.model.floor)
         options = Options(c.seed, dtype, c.model.output_scale)
         return continued_potential(self.base, dataset.numbers, energies, input_map, options), store
 
