@@ -67,7 +67,7 @@ def test_old_is_kept_and_new_is_learned(start):
     assert new["n"] == 6
     # measured: 0.223 -> 0.172 eV/Å on the old task (its training had been short), 0.41 on the new one,
     # whose forces are 2.4 eV/Å
-    assert old["after"]["force_rmse"] < 0.9 * old["before"]["force_rmse"]
+    assert old["after"]["force_rmse"] < 0.8 * old["before"]["force_rmse"]
     assert new["force_rmse"] < 0.5
     assert report["forgetting"] == old["change"] < 0
     # the old descriptor, E_atom and scaling mean what they meant
@@ -219,10 +219,10 @@ def test_springs_hold_what_matters(start):
     forgetting = {}
     for ewc in (0.0, 1e4):
         more = {"memory": str(start / f"{ewc}.memory"), "selection": {"old_share": 0.0, "share": 0.5}}
-        values = learn_values(start, epochs=30, ewc=ewc, optimizer={"max_step": 1e-3}, **more)
+        values = learn_values(start, epochs=30, ewc=ewc, optimizer={"max_step": 5e-4}, **more)
         forgetting[ewc] = learn(make_learn_config(values)).report["forgetting"]
     assert forgetting[0.0] > 1.0
-    assert forgetting[1e4] < 0.4  # 0.24
+    assert forgetting[1e4] < 0.2
     weights = [torch.tensor([[1.0, 2.0]], requires_grad=True)]
     weights[0].grad = torch.zeros(1, 2)
     springs = ElasticWeights([torch.tensor([[0.5, 2.5]])], [torch.tensor([[2.0, 3.0]])], 10.0)

@@ -67,6 +67,16 @@ def test_decorrelation_equals_the_inverse_square_root_up_to_a_rotation(sample):
     np.testing.assert_allclose(inputs @ inputs.T, symmetric @ symmetric.T, atol=1e-9)
 
 
+def test_without_a_floor_every_input_has_unit_variance(sample):
+    features, species = sample
+    moments = feature_moments([(features, species)], 2, 5)
+    inputs = fit_input_map(moments, None, floor=0.0)(features, species)[species == 0]
+    np.testing.assert_allclose(inputs.std(0), 1, atol=1e-9)
+    large = fit_input_map(moments, None, floor=100.0)(features, species)[species == 0]
+    sigma = features[species == 0].std(0)
+    np.testing.assert_allclose(large.std(0), sigma / np.hypot(sigma, 100 * np.median(sigma)), atol=1e-12)
+
+
 def test_weak_directions_are_dropped_and_standardization_alone_keeps_all(sample):
     features, species = sample
     moments = feature_moments([(features, species)], 2, 5)

@@ -136,6 +136,17 @@ def test_structures_without_any_label_are_refused_by_name(tmp_path):
         train(settings(tmp_path, structures))
 
 
+def test_the_floor_of_the_settings_is_that_of_the_inputs(tmp_path):
+    maps = []
+    for floor in (0.0, 0.3):
+        folder = tmp_path / str(floor)
+        folder.mkdir()
+        config = settings(folder, clusters(12), model={"members": 2, "hidden": [6, 5], "floor": floor})
+        maps.append(prepared(config).trainer.potential.input_map.scale)
+    assert (maps[1] <= maps[0]).all()
+    assert (maps[1] < maps[0]).any()
+
+
 def test_time_limit_ends_the_run_at_the_end_of_the_schedule(tmp_path):
     shares = []
 
