@@ -11,6 +11,7 @@ from lmlp.training.batching import make_batch
 from lmlp.training.checkpoint import load_checkpoint, load_model_data
 from lmlp.training.log import read_log
 from lmlp.training.run import Run
+from lmlp.training.schedule import Progress
 
 from tests.python.training.toy import clusters, prepared, settings
 
@@ -157,12 +158,35 @@ def test_time_limit_ends_the_run_at_the_end_of_the_schedule(tmp_path):
     config = settings(tmp_path, clusters(24), epochs=None, time_limit="4s")
     model = train(config, observer=Ear())
     assert shares == sorted(shares)
-    assert shares[-1] == 1.0
-    assert shares[0] < 0.5
+    assert shares[-2] < 1.0  # no step begins when the time is over
     end = read_log(config.log)[-1]
     assert end["type"] == "end"
     assert end["epochs"] < 1_000_000
     assert model.n_members == 2
+
+
+def test_time_limit_ends_the_run_in_the_middle_of_an_epoch(tmp_path):
+    class Clock(Progress):
+        ticks = 0
+
+        @property
+        def elapsed(self):
+            return self.ticks / (2 * n_steps + 1)
+
+    trainer = prepared(settings(tmp_path, clusters(24), epochs=None, time_limit="1h")).trainer
+    n_steps = len(trainer.sampler.batches(0))
+    assert n_steps > 2
+    progress = Clock(None, 1.0)
+    shares, records = [], []
+
+    def on_step(position):
+        shares.append(progress.share(position.total))
+        progress.ticks += 1
+
+    trainer.run(progress, records.append, lambda: None, on_step)
+    assert shares == pytest.approx(np.arange(2 * n_steps + 1) / (2 * n_steps + 1))
+    assert [r["epoch"] for r in records] == [0, 1, 2]
+    assert records[-1]["valid"]  # what the last epoch began counts
 
 
 def test_held_out_file_is_used_for_errors_only(tmp_path):
