@@ -15,6 +15,7 @@ from lmlp.errors import ConfigError, DataError
 from lmlp.io import DataKeys, read_structures
 from lmlp.io.distances import joined_distances, shortest_distances
 from lmlp.io.report import audit
+from lmlp.lifelong.balance import TaskBalance, task_levels
 from lmlp.lifelong.base import load_model
 from lmlp.lifelong.config import LearnConfig
 from lmlp.lifelong.continuation import (
@@ -44,6 +45,7 @@ from lmlp.training.dataset import Dataset, make_dataset
 from lmlp.training.observer import Observer
 from lmlp.training.restore import potential_from_state
 from lmlp.training.run import Run
+from lmlp.training.schedule import loss_weights
 from lmlp.training.selection import NAMES, PARKED, SUSPECT, AdaptiveSelection
 from lmlp.training.store import Store
 from lmlp.training.trainer import Split, Trainer
@@ -197,9 +199,23 @@ class LearnRun(Run):
             known = ~self._has_new_element()
             groups = {t: ids[known[ids]] for t, ids in self._check_groups().items()}
             self.before = task_errors(potential, store, references, groups, factors)
+        if c.balance > 0:
+            trainer.structure_weights = self._balance(trainer)
         if c.ewc > 0:
             trainer.regularizer = self._springs(trainer)
         return trainer
+
+    def _balance(self, trainer: Trainer) -> TaskBalance:
+        c, pool = self.config, np.unique(np.concatenate(self.split.train))
+        if self.saved is not None:
+            levels = self.saved["levels"].numpy()
+        else:
+            levels = task_levels(trainer, self.task_of, pool, loss_weights(c.loss, 0.0), c.seed)
+        new = len(self.tasks) - 1
+        sizes = np.bincount(self.task_of[pool], minlength=len(self.tasks)).astype(float)
+        sizes[:new] *= c.selection.old_share / max(sizes[:new].sum(), 1.0)
+        sizes[new] = 1.0 - sizes[:new].sum()
+        return TaskBalance(levels, c.balance, self.task_of, cast(AdaptiveSelection, trainer.sampler), sizes)
 
     def _continued(self, dtype: torch.dtype) -> tuple[EnsemblePotential, Store]:
         c, dataset = self.config, self.dataset
@@ -266,6 +282,8 @@ class LearnRun(Run):
     def _more_state(self) -> dict[str, Any]:
         springs = cast("ElasticWeights | None", self.trainer.regularizer)
         state = {"base": pack_model(self.base), "before": json.dumps(self.before), "session": self.session}
+        if self.trainer.structure_weights is not None:
+            state["levels"] = torch.from_numpy(cast(TaskBalance, self.trainer.structure_weights).levels)
         if springs is not None:
             state["ewc"] = {"anchor": springs.anchor, "importance": springs.importance}
         return state

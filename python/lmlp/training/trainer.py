@@ -97,6 +97,7 @@ class Trainer:
         self.parameters: list[Tensor] = list(potential.network.parameters())
         self.optimizer = make_optimizer(config, potential, store.dataset.counts.sum(axis=0))
         self.regularizer: Callable[[Sequence[Tensor]], None] | None = None  # adds to the gradients
+        self.structure_weights: Callable[[np.ndarray], np.ndarray] | None = None  # in the loss, by structure
         self.average = WeightAverage(self.parameters, config.average)
         self.best = BestWeights(self.parameters, potential.n_members)
         self.position = Position(ErrorSums(potential.n_members))
@@ -120,7 +121,10 @@ class Trainer:
         prediction = self.potential.predict(batch, forces=self.with_forces, differentiable=True)
         errors = structure_errors(prediction, batch, labels)
         found = errors.loss(weights)
-        total = (found * labels.weights).sum()
+        shares = labels.weights
+        if self.structure_weights is not None:
+            shares = shares * torch.from_numpy(self.structure_weights(np.concatenate(mine))).to(found)
+        total = (found * shares).sum()
         ids = np.concatenate(groups)
         losses = self._collect(groups, found, ErrorSums.of(errors, found, batch, labels, len(groups)))
         if not np.isfinite(losses).all():

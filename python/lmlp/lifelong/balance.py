@@ -1,0 +1,79 @@
+"""Weights of the tasks in the loss: small errors count as much as large ones."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from lmlp.training.batching import make_batch
+from lmlp.training.loss import LossWeights, structure_errors
+from lmlp.training.selection import AdaptiveSelection
+from lmlp.training.trainer import Trainer
+
+_BATCH = 16
+_SAMPLED = 100  # structures of a task that its level is measured on
+_CLIP = 10.0  # losses above so many medians count as that
+
+
+class TaskBalance:
+    """Weight of each structure in the loss, ∝ L^−κ with L the mean loss of its task.
+
+    L of an earlier task is that before the session, so that it is pulled back to where it was; L of the new
+    task is its present one. With κ = 1 the loss counts relative errors (the gradient is that of Σ log L), with
+    κ = 0 absolute ones. The mean weight of an epoch's draws is 1.
+
+    Args:
+        levels: L of each task before the session ``[n_tasks]``.
+        exponent: κ.
+        tasks: task of each structure ``[n]``.
+        sampler: knows the present level of the new task.
+        shares: of each task in the draws ``[n_tasks]``.
+    """
+
+    def __init__(
+        self,
+        levels: np.ndarray,
+        exponent: float,
+        tasks: np.ndarray,
+        sampler: AdaptiveSelection,
+        shares: np.ndarray,
+    ) -> None:
+        self.levels = levels
+        self.exponent = exponent
+        self.tasks = tasks
+        self.sampler = sampler
+        self.shares = shares
+
+    def __call__(self, ids: np.ndarray) -> np.ndarray:
+        """Return the weights of some structures ``[len(ids)]``."""
+        now, new = self.levels.copy(), self.sampler.new
+        if new is not None and np.isfinite(self.sampler.ledger.level[new]):
+            now[new] = self.sampler.ledger.level[new]
+        known = np.isfinite(now) & (now > 0)
+        weights = np.ones(len(now))
+        weights[known] = now[known] ** -self.exponent
+        weights[known] /= (self.shares[known] * weights[known]).sum() / self.shares[known].sum()
+        return weights[self.tasks[ids]]
+
+
+def task_levels(
+    trainer: Trainer, tasks: np.ndarray, ids: np.ndarray, weights: LossWeights, seed: int
+) -> np.ndarray:
+    """Mean loss of each task for the present weights, over at most 100 of some structures.
+
+    Returns:
+        ``[n_tasks]``, NaN for a task that has none of the structures.
+    """
+    levels = np.full(int(tasks.max()) + 1, np.nan)
+    for task in np.unique(tasks[ids]):
+        mine = np.random.default_rng([seed, 5, int(task)]).permutation(ids[tasks[ids] == task])[:_SAMPLED]
+        losses = []
+        for start in range(0, len(mine), _BATCH):
+            batch, labels = make_batch(
+                trainer.store, trainer.references, [mine[start : start + _BATCH]], shared=True
+            )
+            prediction = trainer.potential.predict(batch, forces=trainer.with_forces)
+            found = structure_errors(prediction, batch, labels).loss(weights)
+            losses.append(found.detach().double().mean(dim=0).numpy())
+        every = np.concatenate(losses)
+        levels[task] = np.minimum(every, _CLIP * np.median(every)).mean()
+    return levels
