@@ -39,8 +39,8 @@ class Job:
 
     @property
     def done(self) -> bool:
-        """Whether it was done before with this configuration."""
-        return self.results.exists() and read_json(self.results)["config"] == self.config
+        """Whether it was done before with this configuration and the same defaults."""
+        return self.results.exists() and read_json(self.results)["config"] == resolved(self.config)
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -83,6 +83,14 @@ def configuration(set_name: str, run: dict[str, Any], seed: int, time_limit: str
     return config
 
 
+def resolved(config: dict[str, Any]) -> dict[str, Any]:
+    """Return the configuration with the defaults of this version filled in."""
+    from lmlp.training.config import make_config
+
+    whole = make_config({**config, "output": "model.pt"}).model_dump(mode="json")
+    return {key: value for key, value in whole.items() if key != "output"}
+
+
 def merged(config: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
     """Return the configuration with changes, section by section."""
     result = dict(config)
@@ -110,7 +118,7 @@ def run_job(job: Job) -> None:
         **job.names,
         "training_seconds": time.perf_counter() - start,
         "machine": f"{platform.machine()}, {os.cpu_count()} cores",
-        "config": job.config,
+        "config": resolved(job.config),
         "model": model_facts(model),
         "results": {Path(file).name: test(model, file, job.folder) for file in job.test},
     }

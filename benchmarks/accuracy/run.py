@@ -6,8 +6,8 @@
 The public data are read from $LMLP_DATA, else from ../shared/data beside the repository. Each set has a
 folder here: `train.yaml` is the training configuration as `lmlp train` reads it (`data`, `output` and `seed`
 are filled in), and `benchmark.yaml` names the runs, their files, goals, and what the published numbers mean.
-Results are kept by run and seed: runs that are there with the same configuration are not repeated (--again
-repeats them), and the table shows all that have the configuration of the latest.
+Results are kept by run and seed: runs that are there with the same configuration, defaults included, are not
+repeated (--again repeats them), and the table shows all that have the configuration of the latest.
 
 `--speed` trains nothing: it times the models that are there in LAMMPS, one core, one after the other, and
 keeps the times in their results. To be done while nothing else runs.

@@ -189,6 +189,18 @@ def test_speeds_are_added_to_the_results_of_trained_models(load, tmp_path, monke
     assert (tmp_path / "one/seed-1/results.json").stat().st_mtime == 1e9 - 50  # a later seed stays the latest
 
 
+def test_a_run_is_done_with_the_same_configuration_and_defaults(load, tmp_path) -> None:
+    jobs = load("jobs")
+    config = {"data": ["a.xyz"], "seed": 2, "epochs": 3}
+    job = jobs.Job({"set": "x"}, config, [], tmp_path)
+    assert not job.done
+    whole = jobs.resolved(config)
+    jobs.write_json(job.results, {"config": whole})
+    assert job.done
+    jobs.write_json(job.results, {"config": {**whole, "batch_size": whole["batch_size"] + 1}})
+    assert not job.done
+
+
 def test_configurations_are_merged_by_section(load) -> None:
     merged = load("jobs").merged
     base = {"model": {"members": 4, "hidden": [8]}, "seed": 1}
