@@ -206,16 +206,17 @@ class LearnRun(Run):
         return trainer
 
     def _balance(self, trainer: Trainer) -> TaskBalance:
-        c, pool = self.config, np.unique(np.concatenate(self.split.train))
+        c, sampler = self.config, cast(AdaptiveSelection, trainer.sampler)
+        pool = np.unique(np.concatenate(self.split.train))
         if self.saved is not None:
             levels = self.saved["levels"].numpy()
         else:
             levels = task_levels(trainer, self.task_of, pool, loss_weights(c.loss, 0.0), c.seed)
         new = len(self.tasks) - 1
         sizes = np.bincount(self.task_of[pool], minlength=len(self.tasks)).astype(float)
-        sizes[:new] *= c.selection.old_share / max(sizes[:new].sum(), 1.0)
+        sizes[:new] *= sampler.old_share / max(sizes[:new].sum(), 1.0)
         sizes[new] = 1.0 - sizes[:new].sum()
-        return TaskBalance(levels, c.balance, self.task_of, cast(AdaptiveSelection, trainer.sampler), sizes)
+        return TaskBalance(levels, c.balance, self.task_of, sampler, sizes)
 
     def _continued(self, dtype: torch.dtype) -> tuple[EnsemblePotential, Store]:
         c, dataset = self.config, self.dataset

@@ -7,6 +7,8 @@ from typing import Any
 
 from lmlp.errors import InvalidArgumentError
 
+_MOST_OF_OLD = 0.7
+
 
 @dataclass(frozen=True)
 class SelectionRule:
@@ -14,7 +16,7 @@ class SelectionRule:
 
     Attributes:
         share: p_fit, structures drawn per epoch and member over all.
-        old_share: of the draws, for earlier tasks.
+        old_share: of the draws, for earlier tasks; None: k/(k + 2) for k of them, at most 0.7.
         raise_above, lower_below: F+ and F−, losses that change the factor.
         up, down: by which it is multiplied then.
         smallest, largest: limits of the factor.
@@ -33,7 +35,7 @@ class SelectionRule:
     __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012  (read by pydantic where settings are checked)
 
     share: float = 0.1
-    old_share: float = 0.3
+    old_share: float | None = None
     raise_above: float = 1.5
     lower_below: float = 0.5
     up: float = 1.2
@@ -53,7 +55,7 @@ class SelectionRule:
     def __post_init__(self) -> None:
         checks = [
             ("share", 0 < self.share <= 1, "in (0, 1]"),
-            ("old_share", 0 <= self.old_share <= 1, "in [0, 1]"),
+            ("old_share", self.old_share is None or 0 <= self.old_share <= 1, "in [0, 1]"),
             ("lower_below", 0 <= self.lower_below <= self.raise_above, "in [0, raise_above]"),
             ("up", self.up >= 1, ">= 1"),
             ("down", 0 < self.down <= 1, "in (0, 1]"),
@@ -72,6 +74,12 @@ class SelectionRule:
                 raise InvalidArgumentError(
                     f"selection: {name}={getattr(self, name)!r}, but allowed is {allowed}"
                 )
+
+    def share_of_old(self, n_tasks: int) -> float:
+        """Return the share of the draws that belongs to ``n_tasks`` earlier tasks."""
+        if self.old_share is not None:
+            return self.old_share
+        return min(n_tasks / (n_tasks + 2), _MOST_OF_OLD)
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain data."""

@@ -71,6 +71,8 @@ class AdaptiveSelection:
         self.rule = rule or SelectionRule()
         # structures per epoch and member; the share of what is parked goes to the others
         self.n_draws = n_draws or max(1, round(self.rule.share * len(self.members[0])))
+        trained = set(self.tasks[np.concatenate(self.members)].tolist())
+        self.old_share = self.rule.share_of_old(len(trained - {new}))
         n = len(self.tasks)
         if factors is None:
             factors = np.where(self.tasks == new, self.rule.new, 1.0) if new is not None else np.ones(n)
@@ -123,7 +125,7 @@ class AdaptiveSelection:
     def _divide(self, total: int, sizes: list[int]) -> tuple[int, int]:
         if self.new is None:
             return min(total, sizes[0]), 0
-        old = min(round(self.rule.old_share * total), sizes[0])
+        old = min(round(self.old_share * total), sizes[0])
         fresh = min(total - old, sizes[1])
         return min(total - fresh, sizes[0]), fresh
 

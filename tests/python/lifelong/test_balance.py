@@ -1,0 +1,79 @@
+"""Weights of the tasks in the loss: what they are, that they reach the gradient, and that they help."""
+
+import numpy as np
+import pytest
+import torch
+from lmlp.lifelong.balance import TaskBalance, task_levels
+from lmlp.training.schedule import loss_weights
+from lmlp.training.selection import AdaptiveSelection
+
+from tests.python.training.toy import clusters, prepared, settings
+
+TASKS = np.repeat([0, 1, 2], [6, 4, 10])
+
+
+def _sampler(new=2):
+    return AdaptiveSelection([np.arange(len(TASKS))], TASKS, new=new)
+
+
+def _balance(levels, exponent, sampler=None, shares=(0.3, 0.2, 0.5)):
+    return TaskBalance(np.array(levels), exponent, TASKS, sampler or _sampler(), np.array(shares))
+
+
+def test_weights_fall_with_the_level_and_are_one_in_the_mean_of_the_draws():
+    found = _balance([4.0, 0.25, 1.0], 0.5)(np.array([0, 6, 10, 19]))
+    mean = 0.3 * 0.5 + 0.2 * 2.0 + 0.5
+    assert found == pytest.approx(np.array([0.5, 2.0, 1.0, 1.0]) / mean)
+    assert _balance([4.0, 0.25, 1.0], 0.0)(np.arange(20)) == pytest.approx(np.ones(20))
+
+
+def test_the_new_task_counts_by_its_present_level_earlier_ones_by_that_before():
+    sampler = _sampler()
+    balance = _balance([1.0, 1.0, 100.0], 1.0, sampler)
+    before = balance(np.array([0, 10]))
+    assert before[0] / before[1] == pytest.approx(100.0)
+    sampler.observe(np.arange(20), np.where(TASKS == 2, 0.5, 50.0))
+    sampler.finish_epoch(0)
+    after = balance(np.array([0, 10]))
+    assert after[0] / after[1] == pytest.approx(0.5)
+
+
+def test_a_task_without_a_level_counts_like_the_mean():
+    found = _balance([np.nan, 0.0, 4.0], 0.5)(np.array([0, 6, 10]))
+    assert np.isfinite(found).all()
+    assert found[2] == 1.0
+
+
+def test_weights_multiply_the_loss_of_each_structure(tmp_path):
+    trainer = prepared(settings(tmp_path, clusters(24), dtype="float64")).trainer
+    ids = [np.array([0, 3]), np.array([5, 1])]
+    weights = loss_weights(trainer.config.loss, 0.0)
+
+    def gradient(groups):
+        trainer.gradients(groups, weights)
+        return torch.cat([p.grad.flatten() for p in trainer.parameters])
+
+    factors = np.arange(24) + 0.5
+    singles = [gradient([np.array([a]), np.array([b])]).clone() for a, b in zip(*ids, strict=True)]
+    trainer.structure_weights = lambda i: factors[i]
+    both = gradient(ids).clone()
+    members = torch.cat([torch.arange(2).repeat_interleave(p[0].numel()) for p in trainer.parameters])
+    expected = sum(
+        s * torch.from_numpy(factors)[[i[k] for i in ids]][members] / 2 for k, s in enumerate(singles)
+    )
+    assert torch.allclose(both, expected, rtol=1e-10, atol=1e-14)
+
+
+def test_level_is_the_mean_loss_of_a_task(tmp_path):
+    trainer = prepared(settings(tmp_path, clusters(24), dtype="float64")).trainer
+    tasks = np.repeat([0, 1], 12)
+    weights = loss_weights(trainer.config.loss, 0.0)
+    trained = np.arange(20)
+    levels = task_levels(trainer, tasks, trained, weights, seed=1)
+    for task in (0, 1):
+        losses = []
+        for i in trained[tasks[trained] == task]:
+            losses.append(trainer.gradients([np.array([i])] * 2, weights)[1].mean())
+        clipped = np.minimum(losses, 10 * np.median(losses))
+        assert levels[task] == pytest.approx(np.mean(clipped), rel=1e-9)
+    assert np.isnan(task_levels(trainer, tasks, np.arange(5), weights, seed=1)[1])
