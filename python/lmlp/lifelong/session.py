@@ -50,7 +50,6 @@ from lmlp.training.selection import NAMES, PARKED, SUSPECT, AdaptiveSelection
 from lmlp.training.store import Store
 from lmlp.training.trainer import Split, Trainer
 
-_MOST_OF_PART = 0.25  # of the structures that resting networks leave, drawn in an epoch
 _COMPARED = 200  # training structures per task that check structures are compared with
 
 
@@ -143,9 +142,8 @@ class LearnRun(Run):
         n_valid = int(c.valid_fraction * len(pool))
         if len(pool) - n_valid < 1:
             raise DataError("no structures are left to learn from")
-        # a session costs what it would with all networks, unless that is too much for few structures
-        share, n_train = c.selection.share, len(pool) - n_valid
-        self.n_draws = max(1, round(min(share * (n_all - n_valid), max(share, _MOST_OF_PART) * n_train)))
+        # a session costs what it would with all networks
+        self.n_draws = max(1, min(round(c.selection.share * (n_all - n_valid)), len(pool) - n_valid))
         drawn = [np.random.default_rng([c.seed, 1, m]).permutation(pool) for m in range(self.base.n_members)]
         return Split(
             [np.sort(d[n_valid:]) for d in drawn], [np.sort(d[:n_valid]) for d in drawn], self.checks
