@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from lmlp.training.batching import make_batch
-from lmlp.training.loss import LossWeights, structure_errors
+from lmlp.lifelong.outliers import structure_losses
 from lmlp.training.selection import AdaptiveSelection
 from lmlp.training.trainer import Trainer
 
-_BATCH = 16
 _SAMPLED = 100  # structures of a task that its level is measured on
 _CLIP = 10.0  # losses above so many medians count as that
 
@@ -55,9 +53,7 @@ class TaskBalance:
         return weights[self.tasks[ids]]
 
 
-def task_levels(
-    trainer: Trainer, tasks: np.ndarray, ids: np.ndarray, weights: LossWeights, seed: int
-) -> np.ndarray:
+def task_levels(trainer: Trainer, tasks: np.ndarray, ids: np.ndarray, seed: int) -> np.ndarray:
     """Mean loss of each task for the present weights, over at most 100 of some structures.
 
     Returns:
@@ -66,14 +62,6 @@ def task_levels(
     levels = np.full(int(tasks.max()) + 1, np.nan)
     for task in np.unique(tasks[ids]):
         mine = np.random.default_rng([seed, 5, int(task)]).permutation(ids[tasks[ids] == task])[:_SAMPLED]
-        losses = []
-        for start in range(0, len(mine), _BATCH):
-            batch, labels = make_batch(
-                trainer.store, trainer.references, [mine[start : start + _BATCH]], shared=True
-            )
-            prediction = trainer.potential.predict(batch, forces=trainer.with_forces)
-            found = structure_errors(prediction, batch, labels).loss(weights)
-            losses.append(found.detach().double().mean(dim=0).numpy())
-        every = np.concatenate(losses)
-        levels[task] = np.minimum(every, _CLIP * np.median(every)).mean()
+        losses = structure_losses(trainer, mine)
+        levels[task] = np.minimum(losses, _CLIP * np.median(losses)).mean()
     return levels

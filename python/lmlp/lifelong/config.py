@@ -45,7 +45,7 @@ class LearnConfig(TrainConfig):
     optimizer: LearnOptimizer = Field(default_factory=LearnOptimizer)
     selection: SelectionRule = Field(default_factory=SelectionRule)
     networks: Literal["present", "all", "new"] = "present"
-    balance: float = Field(default=0.0, ge=0, le=1)
+    balance: float = Field(default=0.5, ge=0, le=1)
     ewc: float = Field(default=0.0, ge=0)
     ewc_structures: int = Field(default=64, ge=1)
     check_fraction: Fraction = 0.1

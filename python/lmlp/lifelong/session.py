@@ -45,7 +45,6 @@ from lmlp.training.dataset import Dataset, make_dataset
 from lmlp.training.observer import Observer
 from lmlp.training.restore import potential_from_state
 from lmlp.training.run import Run
-from lmlp.training.schedule import loss_weights
 from lmlp.training.selection import NAMES, PARKED, SUSPECT, AdaptiveSelection
 from lmlp.training.store import Store
 from lmlp.training.trainer import Split, Trainer
@@ -209,12 +208,12 @@ class LearnRun(Run):
         if self.saved is not None:
             levels = self.saved["levels"].numpy()
         else:
-            levels = task_levels(trainer, self.task_of, pool, loss_weights(c.loss, 0.0), c.seed)
-        new = len(self.tasks) - 1
-        sizes = np.bincount(self.task_of[pool], minlength=len(self.tasks)).astype(float)
-        sizes[:new] *= sampler.old_share / max(sizes[:new].sum(), 1.0)
-        sizes[new] = 1.0 - sizes[:new].sum()
-        return TaskBalance(levels, c.balance, self.task_of, sampler, sizes)
+            levels = task_levels(trainer, self.task_of, pool, c.seed)
+        sizes = np.bincount(self.task_of[pool], minlength=len(self.tasks))
+        n_old, n_new = int(sizes[:-1].sum()), int(sizes[-1])
+        old, fresh = sampler.divide(sampler.n_draws, [n_old, n_new])
+        shares = sizes * np.array([old / max(n_old, 1)] * (len(sizes) - 1) + [fresh / max(n_new, 1)])
+        return TaskBalance(levels, c.balance, self.task_of, sampler, shares / shares.sum())
 
     def _continued(self, dtype: torch.dtype) -> tuple[EnsemblePotential, Store]:
         c, dataset = self.config, self.dataset

@@ -115,14 +115,15 @@ class AdaptiveSelection:
         active = ids[status == ACTIVE]
         old = self.tasks[active] != self.new
         pools = [active[old], active[~old]] if self.new is not None else [active, active[:0]]
-        counts = self._divide(self.n_draws - len(checks), [len(p) for p in pools])
+        counts = self.divide(self.n_draws - len(checks), [len(p) for p in pools])
         drawn = [checks, *(self._weighted(p, k, generator) for p, k in zip(pools, counts, strict=True))]
         missing = self.n_draws - sum(map(len, drawn))
         if missing > 0:  # nearly all is parked: those that have waited longest
             drawn.append(due[len(checks) : len(checks) + missing])
         return generator.permutation(np.concatenate(drawn))
 
-    def _divide(self, total: int, sizes: list[int]) -> tuple[int, int]:
+    def divide(self, total: int, sizes: list[int]) -> tuple[int, int]:
+        """Return the draws from earlier tasks and from the new one, of so many structures of each."""
         if self.new is None:
             return min(total, sizes[0]), 0
         old = min(round(self.old_share * total), sizes[0])

@@ -83,7 +83,11 @@ def test_known_and_refused_batches(start):
         other = [replace(s, forces=-s.forces, energy=s.energy + 3.0) for s in oxygen(12, seed=k)]
         write_structures(files[k], other)
     before = (start / "model.pt").read_bytes()
-    wild = {"selection": {"old_share": 0.0, "share": 0.5}, "optimizer": {"max_step": 0.3, "frozen": 0.0}}
+    wild = {
+        "balance": 0.0,
+        "selection": {"old_share": 0.0, "share": 0.5},
+        "optimizer": {"max_step": 0.3, "frozen": 0.0},
+    }
     values = options(start, max_forgetting=0.1, output=str(start / "model.pt"), epochs=20, **wild)
     records = learn_stream(values, one_file_each(files))
     assert [(r["n_new"], r["refused"]) for r in records] == [(0, False), (12, True), (12, True)]
