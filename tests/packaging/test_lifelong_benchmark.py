@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
-from lmlp.io import write_structures
+from lmlp.io import read_structures, write_structures
 from lmlp.lifelong.base import make_learn_config
 from lmlp.training.config import make_config
 
@@ -27,7 +27,7 @@ def load(monkeypatch):
         spec.loader.exec_module(module)
         return module
 
-    return {name: loaded(name) for name in ("matrices", "stages", "run", "stream")}
+    return {name: loaded(name) for name in ("matrices", "stages", "run", "stream", "wrong_labels")}
 
 
 def cell(method, stage, force, count):
@@ -102,7 +102,7 @@ def test_all_methods_on_tiny_data(load, tmp_path, monkeypatch, capsys) -> None:
         assert r[1, 1] == r[1, 2]
     spent = {m: load["matrices"].evaluations(results, m, 1)[2] for m in methods}
     assert spent["joint"] > 2 * spent["joint_equal"]
-    sequential = [spent[m] for m in ("naive", "replay", "adaptive", "default", "ewc")]
+    sequential = [spent[m] for m in ("naive", "replay", "adaptive", "plasticity", "default", "ewc", "ewc_weak")]
     assert len(set(sequential)) == 1  # equal budgets
     cells = {c["method"]: c for c in results["cells"]}
     assert cells["naive"]["errors"] != cells["replay"]["errors"] != cells["adaptive"]["errors"]
@@ -120,6 +120,43 @@ def test_all_methods_on_tiny_data(load, tmp_path, monkeypatch, capsys) -> None:
     after = json.loads((folder / "results.json").read_text())
     assert after["errors"] == before["errors"]
     assert capsys.readouterr().out.count("done before") == 1
+
+
+def test_wrong_labels_on_tiny_data(load, tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("LMLP_DATA", str(tiny(tmp_path)))
+    module, out = load["wrong_labels"], tmp_path / "out"
+    first = {"descriptor": {"spec": SPEC}, "model": {"members": 2, "hidden": [5]}, "epochs": 4}
+    found = {"title": "toy", "first": first, "learn": {"epochs": 2, "selection": {"share": 0.5}}}
+    monkeypatch.setattr(module, "settings", lambda *_: found)
+    options = module.argparse.Namespace(
+        sequence="toy", stage=2, share=0.2, shift=1.0, seed=1, scale="full", threads=1, output=out
+    )
+    result = module.run(options)
+    assert (result["n_new"], result["n_wrong"], result["stage"]) == (24, 5, "O and H")
+    assert result["errors"]["wrong"] != result["errors"]["honest"]
+    assert "of 5" in module.row(result)
+    # what was planted: three energies, two forces, nothing else
+    honest, wrong = (read_structures(f) for f in (tmp_path / "data/toy/b.xyz", out / "data/b-wrong.xyz"))
+    shifts = [round(b.energy - a.energy, 6) for a, b in zip(honest, wrong, strict=True)]
+    moved = [not np.allclose(a.forces, b.forces) for a, b in zip(honest, wrong, strict=True)]
+    assert (shifts.count(1.0), shifts.count(0.0), sum(moved)) == (3, 21, 2)
+    # its results are not taken for those of a method
+    assert all(c["method"] in ("first", "default") for c in load["run"].collect(out, found, [])["cells"])
+
+
+def test_wrong_labels_are_counted(load) -> None:
+    def named(task, index):
+        return {"task": task, "source": f"new.xyz:{index}", "reason": ""}
+
+    report = {
+        "task": "new",
+        "suspects": [named("new", 3), named("new", 5), named("old", 3)],
+        "check_suspects": [named("new", 8)],
+    }
+    found = load["wrong_labels"].count(report, [3, 4, 8], 20)
+    assert (found["reported"], found["n_wrong"], found["accused"]) == (2, 3, 1)
+    assert found["accused_share"] == pytest.approx(1 / 17)
+    assert found["suspects"] == {"wrong": [3], "honest": [5], "earlier": 1}
 
 
 def test_stream_on_tiny_data(load, tmp_path, monkeypatch, capsys) -> None:
