@@ -30,6 +30,7 @@ class LearnConfig(TrainConfig):
         frames: of the structures in ``data``, the first new one and the one after the last; None for all.
         selection: rule of adaptive selection.
         networks: which of them learn: those of the elements of the new data, all, or those of new elements.
+        balance: κ of the weights L^−κ of the tasks in the loss (``lmlp.lifelong.balance``).
         ewc: strength of elastic weight consolidation, 0 for none.
         ewc_structures: earlier structures that its importances come from.
         check_fraction: share of the new data kept to measure errors, never trained on.
