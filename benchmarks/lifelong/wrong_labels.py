@@ -1,11 +1,11 @@
 """Wrong labels among new data: how many are reported, how many honest structures are accused, what they cost.
 
-    python benchmarks/lifelong/wrong_labels.py hot_molecule [--stage 2] [--share 0.02] [--shift 1.0] [--seed 1]
+    python benchmarks/lifelong/wrong_labels.py hot_molecule [--stage 2] [--share 0.02] [--shift 1.0]
 
 Some structures of a stage of a sequence get wrong labels: every second one an energy shifted by +1 eV, the
 others the forces of other atoms of the same structure. `lmlp learn` as it is learns them on top of the stages
 before (those of run.py with method default, trained if they are not there). Prints a row: wrong labels, those
-reported, honest structures reported, and the errors on all test files known, beside those without wrong labels.
+reported, honest structures reported, and errors on all test files known, beside those without wrong labels.
 The public data are read from $LMLP_DATA, else from ../shared/data beside the repository.
 """
 
@@ -92,6 +92,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
 
 def row(result: dict[str, Any]) -> str:
     """One row of the table."""
+    honest = result["n_new"] - result["n_wrong"]
     errors = [
         f"{name} {1e3 * known['force_rmse']:.3g} ({1e3 * result['errors']['honest'][name]['force_rmse']:.3g})"
         for name, known in result["errors"]["wrong"].items()
@@ -100,7 +101,7 @@ def row(result: dict[str, Any]) -> str:
     cells = [
         f"{result['sequence']}, {result['stage']}",
         f"{result['reported']} of {result['n_wrong']}",
-        f"{result['accused']} of {result['n_new'] - result['n_wrong']} ({100 * result['accused_share']:.1f} %)",
+        f"{result['accused']} of {honest} ({100 * result['accused_share']:.1f} %)",
         ", ".join(errors),
     ]
     return f"| {' | '.join(cells)} |"
@@ -127,7 +128,7 @@ def main() -> None:
     result = run(options)
     path = options.output / f"wrong_labels-{options.stage}-{options.seed}.json"
     path.write_text(json.dumps(result, indent=1))
-    print("| new data | wrong labels reported | honest ones reported | force RMSE (without wrong labels), meV/Å |")
+    print("| new data | wrong labels reported | honest ones reported | F, meV/Å (without wrong labels) |")
     print("|---|---|---|---|")
     print(row(result))
 

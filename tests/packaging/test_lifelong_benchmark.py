@@ -102,7 +102,9 @@ def test_all_methods_on_tiny_data(load, tmp_path, monkeypatch, capsys) -> None:
         assert r[1, 1] == r[1, 2]
     spent = {m: load["matrices"].evaluations(results, m, 1)[2] for m in methods}
     assert spent["joint"] > 2 * spent["joint_equal"]
-    sequential = [spent[m] for m in ("naive", "replay", "adaptive", "plasticity", "default", "ewc", "ewc_weak")]
+    sequential = [
+        spent[m] for m in ("naive", "replay", "adaptive", "plasticity", "default", "ewc", "ewc_weak")
+    ]
     assert len(set(sequential)) == 1  # equal budgets
     cells = {c["method"]: c for c in results["cells"]}
     assert cells["naive"]["errors"] != cells["replay"]["errors"] != cells["adaptive"]["errors"]

@@ -16,15 +16,15 @@ class TaskBalance:
     """Weight of each structure in the loss, ∝ L^−κ with L the mean loss of its task.
 
     L of an earlier task is that before the session, so that it is pulled back to where it was; L of the new
-    task is its present one. With κ = 1 the loss counts relative errors (the gradient is that of Σ log L), with
-    κ = 0 absolute ones. The mean weight of an epoch's draws is 1.
+    task is its present one. With κ = 1 the loss counts relative errors (the gradient is that of Σ log L),
+    with κ = 0 absolute ones. The mean weight of an epoch's draws is 1.
 
     Args:
-        levels: L of each task before the session ``[n_tasks]``.
+        levels: L of each task before the session ``[n_tasks]``, NaN where it is not known.
         exponent: κ.
-        tasks: task of each structure ``[n]``.
-        sampler: knows the present level of the new task.
-        shares: of each task in the draws ``[n_tasks]``.
+        tasks: task of each structure ``[n]``; the last task is the new one.
+        pool: structures that are drawn from.
+        sampler: draws, and knows the present level of the new task.
     """
 
     def __init__(
@@ -32,14 +32,19 @@ class TaskBalance:
         levels: np.ndarray,
         exponent: float,
         tasks: np.ndarray,
+        pool: np.ndarray,
         sampler: AdaptiveSelection,
-        shares: np.ndarray,
     ) -> None:
         self.levels = levels
         self.exponent = exponent
         self.tasks = tasks
         self.sampler = sampler
-        self.shares = shares
+        sizes = np.bincount(tasks[pool], minlength=len(levels)).astype(float)
+        old, new = float(sizes[:-1].sum()), float(sizes[-1])
+        draws = sampler.divide(sampler.n_draws, [int(old), int(new)])
+        sizes[:-1] *= draws[0] / max(old, 1.0)
+        sizes[-1] *= draws[1] / max(new, 1.0)
+        self.shares = sizes / sizes.sum()  # of each task in the draws
 
     def __call__(self, ids: np.ndarray) -> np.ndarray:
         """Return the weights of some structures ``[len(ids)]``."""

@@ -203,17 +203,13 @@ class LearnRun(Run):
         return trainer
 
     def _balance(self, trainer: Trainer) -> TaskBalance:
-        c, sampler = self.config, cast(AdaptiveSelection, trainer.sampler)
-        pool = np.unique(np.concatenate(self.split.train))
-        if self.saved is not None:
-            levels = self.saved["levels"].numpy()
-        else:
+        c, pool = self.config, np.unique(np.concatenate(self.split.train))
+        if self.saved is None:
             levels = task_levels(trainer, self.task_of, pool, c.seed)
-        sizes = np.bincount(self.task_of[pool], minlength=len(self.tasks))
-        n_old, n_new = int(sizes[:-1].sum()), int(sizes[-1])
-        old, fresh = sampler.divide(sampler.n_draws, [n_old, n_new])
-        shares = sizes * np.array([old / max(n_old, 1)] * (len(sizes) - 1) + [fresh / max(n_new, 1)])
-        return TaskBalance(levels, c.balance, self.task_of, sampler, shares / shares.sum())
+        else:
+            levels = self.saved["levels"].numpy()
+        sampler = cast(AdaptiveSelection, trainer.sampler)
+        return TaskBalance(levels, c.balance, self.task_of, pool, sampler)
 
     def _continued(self, dtype: torch.dtype) -> tuple[EnsemblePotential, Store]:
         c, dataset = self.config, self.dataset

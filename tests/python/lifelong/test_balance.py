@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from lmlp.lifelong.balance import TaskBalance, task_levels
+from lmlp.training.rule import SelectionRule
 from lmlp.training.schedule import loss_weights
 from lmlp.training.selection import AdaptiveSelection
 
@@ -12,18 +13,19 @@ from tests.python.training.toy import clusters, prepared, settings
 TASKS = np.repeat([0, 1, 2], [6, 4, 10])
 
 
-def _sampler(new=2):
-    return AdaptiveSelection([np.arange(len(TASKS))], TASKS, new=new)
+def _sampler():
+    rule = SelectionRule(share=0.5, old_share=0.5)
+    return AdaptiveSelection([np.arange(len(TASKS))], TASKS, new=2, rule=rule)
 
 
-def _balance(levels, exponent, sampler=None, shares=(0.3, 0.2, 0.5)):
-    return TaskBalance(np.array(levels), exponent, TASKS, sampler or _sampler(), np.array(shares))
+def _balance(levels, exponent, sampler=None):
+    return TaskBalance(np.array(levels), exponent, TASKS, np.arange(20), sampler or _sampler())
 
 
 def test_weights_fall_with_the_level_and_are_one_in_the_mean_of_the_draws():
     found = _balance([4.0, 0.25, 1.0], 0.5)(np.array([0, 6, 10, 19]))
     mean = 0.3 * 0.5 + 0.2 * 2.0 + 0.5
-    assert found == pytest.approx(np.array([0.5, 2.0, 1.0, 1.0]) / mean)
+    assert found == pytest.approx(np.array([0.5, 2.0, 1.0, 1.0]) / mean)  # half of the draws are old: 6 to 4
     assert _balance([4.0, 0.25, 1.0], 0.0)(np.arange(20)) == pytest.approx(np.ones(20))
 
 
