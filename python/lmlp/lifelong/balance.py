@@ -9,15 +9,18 @@ from lmlp.training.selection import AdaptiveSelection
 from lmlp.training.trainer import Trainer
 
 _SAMPLED = 100  # structures of a task that its level is measured on
+_MOST_BY_SIZE = 2.0
 _CLIP = 10.0  # losses above so many medians count as that
 
 
 class TaskBalance:
-    """Weight of each structure in the loss, ∝ L^−κ with L the mean loss of its task.
+    """Weight of each structure in the loss, ∝ L^−κ with L the mean loss of its task, and 1/n for earlier ones.
 
     L of an earlier task is that before the session, so that it is pulled back to where it was; L of the new
     task is its present one. With κ = 1 the loss counts relative errors (the gradient is that of Σ log L),
-    with κ = 0 absolute ones. The mean weight of an epoch's draws is 1.
+    with κ = 0 absolute ones. n is the number of the task's structures in the pool over the mean of the
+    earlier tasks, between 1/2 and 2: a task of few structures is held as well as one of many. The mean
+    weight of an epoch's draws is 1.
 
     Args:
         levels: L of each task before the session ``[n_tasks]``, NaN where it is not known.
@@ -45,6 +48,11 @@ class TaskBalance:
         sizes[:-1] *= draws[0] / max(old, 1.0)
         sizes[-1] *= draws[1] / max(new, 1.0)
         self.shares = sizes / sizes.sum()  # of each task in the draws
+        self.sizes = np.ones(len(levels))
+        earlier = self.shares[:-1] > 0
+        if earlier.any():
+            part = self.shares[:-1][earlier]
+            self.sizes[:-1][earlier] = np.clip(part / part.mean(), 1 / _MOST_BY_SIZE, _MOST_BY_SIZE)
 
     def __call__(self, ids: np.ndarray) -> np.ndarray:
         """Return the weights of some structures ``[len(ids)]``."""
@@ -52,8 +60,8 @@ class TaskBalance:
         if new is not None and np.isfinite(self.sampler.ledger.level[new]):
             now[new] = self.sampler.ledger.level[new]
         known = np.isfinite(now) & (now > 0)
-        weights = np.ones(len(now))
-        weights[known] = now[known] ** -self.exponent
+        weights = 1.0 / self.sizes
+        weights[known] *= now[known] ** -self.exponent
         weights[known] /= (self.shares[known] * weights[known]).sum() / self.shares[known].sum()
         return weights[self.tasks[ids]]
 

@@ -24,20 +24,31 @@ def _balance(levels, exponent, sampler=None):
 
 def test_weights_fall_with_the_level_and_are_one_in_the_mean_of_the_draws():
     found = _balance([4.0, 0.25, 1.0], 0.5)(np.array([0, 6, 10, 19]))
-    mean = 0.3 * 0.5 + 0.2 * 2.0 + 0.5
-    assert found == pytest.approx(np.array([0.5, 2.0, 1.0, 1.0]) / mean)  # half of the draws are old: 6 to 4
-    assert _balance([4.0, 0.25, 1.0], 0.0)(np.arange(20)) == pytest.approx(np.ones(20))
+    few, many = 0.8, 1.2  # 4 and 6 structures, 5 in the mean
+    mean = 0.3 * 0.5 / many + 0.2 * 2.0 / few + 0.5  # half of the draws are old: 6 to 4
+    assert found == pytest.approx(np.array([0.5 / many, 2.0 / few, 1.0, 1.0]) / mean)
+
+
+def test_a_task_of_few_structures_counts_as_much_as_one_of_many_up_to_twice():
+    equal = _balance([1.0, 1.0, 1.0], 0.0)(np.arange(20))
+    assert equal[:6].sum() == pytest.approx(equal[6:10].sum())
+    assert equal == pytest.approx(np.repeat([5 / 6, 5 / 4, 1.0], [6, 4, 10]))
+    tasks = np.repeat([0, 1, 2], [1, 19, 20])
+    rule = SelectionRule(share=0.5, old_share=0.5)
+    sampler = AdaptiveSelection([np.arange(40)], tasks, new=2, rule=rule)
+    weights = TaskBalance(np.ones(3), 0.0, tasks, np.arange(40), sampler)(np.array([0, 1]))
+    assert weights[0] / weights[1] == pytest.approx(2.0 * 1.9)
 
 
 def test_the_new_task_counts_by_its_present_level_earlier_ones_by_that_before():
     sampler = _sampler()
     balance = _balance([1.0, 1.0, 100.0], 1.0, sampler)
     before = balance(np.array([0, 10]))
-    assert before[0] / before[1] == pytest.approx(100.0)
+    assert before[0] / before[1] == pytest.approx(100.0 / 1.2)
     sampler.observe(np.arange(20), np.where(TASKS == 2, 0.5, 50.0))
     sampler.finish_epoch(0)
     after = balance(np.array([0, 10]))
-    assert after[0] / after[1] == pytest.approx(0.5)
+    assert after[0] / after[1] == pytest.approx(0.5 / 1.2)
 
 
 def test_a_task_without_a_level_counts_like_the_mean():
