@@ -14,7 +14,7 @@ _CLIP = 10.0  # losses above so many medians count as that
 
 
 class TaskBalance:
-    """Weight of each structure in the loss, ∝ L^−κ with L the mean loss of its task, and 1/n for earlier ones.
+    """Weight of each structure in the loss: ∝ L^−κ, L the mean loss of its task, for earlier ones also ∝ 1/n.
 
     L of an earlier task is that before the session, so that it is pulled back to where it was; L of the new
     task is its present one. With κ = 1 the loss counts relative errors (the gradient is that of Σ log L),
