@@ -3,7 +3,7 @@
     python benchmarks/lifelong/wrong_labels.py hot_molecule [--stage 2] [--share 0.02] [--shift 1.0]
 
 Some structures of a stage of a sequence get wrong labels: every second one an energy shifted by +1 eV, the
-others the forces of other atoms of the same structure. `lmlp learn` as it is learns them on top of the stages
+others the forces of other atoms of the same structure (if they are not all below 0.05 eV/Å). `lmlp learn` as it is learns them on top of the stages
 before (those of run.py with method default, trained if they are not there). Prints a row: wrong labels, those
 reported, honest structures reported, and errors on all test files known, beside those without wrong labels.
 The public data are read from $LMLP_DATA, else from ../shared/data beside the repository.
@@ -21,6 +21,8 @@ import numpy as np
 from run import HERE, job, settings
 from stages import Stage, read_stages, run_stage
 
+_SMALL = 0.05  # eV/Å; forces that nobody would miss
+
 
 def plant(stage: Stage, share: float, shift: float, seed: int, folder: Path) -> tuple[Stage, list[int]]:
     """Write a stage's training file with wrong labels; the stage with that file, and the wrong structures."""
@@ -29,17 +31,22 @@ def plant(stage: Stage, share: float, shift: float, seed: int, folder: Path) -> 
     assert stage.train is not None
     structures = read_structures(stage.train)
     rng = np.random.default_rng([seed, 2])
-    chosen = rng.permutation(len(structures))[: max(2, round(share * len(structures)))]
-    for k, i in enumerate(chosen.tolist()):
+    count, chosen = max(2, round(share * len(structures))), []
+    for i in rng.permutation(len(structures)).tolist():
         s = structures[i]
-        if k % 2 == 0:
+        if len(chosen) == count:
+            break
+        if len(chosen) % 2 == 0:
             structures[i] = replace(s, energy=s.energy + shift)
+        elif np.sqrt(np.mean(s.forces**2)) < _SMALL:
+            continue
         else:  # every atom has the forces of another one
             structures[i] = replace(s, forces=np.roll(s.forces, int(rng.integers(1, len(s))), axis=0))
+        chosen.append(i)
     folder.mkdir(parents=True, exist_ok=True)
-    target = folder / f"{stage.train.name.partition('.')[0]}-wrong.xyz"
+    target = folder / f"{stage.train.name.partition('.')[0]}-wrong-{shift:g}-{seed}.xyz"
     write_structures(target, structures)
-    return replace(stage, train=target), sorted(chosen.tolist())
+    return replace(stage, train=target), sorted(chosen)
 
 
 def count(report: dict[str, Any], wrong: list[int], n_new: int) -> dict[str, Any]:
@@ -77,7 +84,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
         previous = folder
     folders = {
         "honest": options.output / "default" / f"seed-{options.seed}" / f"stage-{options.stage}",
-        "wrong": options.output / "wrong_labels" / f"stage-{options.stage}-seed-{options.seed}",
+        "wrong": options.output / "wrong_labels" / f"stage-{options.stage}-{options.shift:g}-{options.seed}",
     }
     seen = stages[: options.stage]
     run_stage(plan, seen, stages, folders["honest"], previous, again=False)
@@ -126,7 +133,7 @@ def main() -> None:
         name = options.sequence + ("" if options.scale == "full" else f"-{options.scale}")
         options.output = HERE.parents[1] / "build" / "lifelong" / name
     result = run(options)
-    path = options.output / f"wrong_labels-{options.stage}-{options.seed}.json"
+    path = options.output / f"wrong_labels-{options.stage}-{options.shift:g}-{options.seed}.json"
     path.write_text(json.dumps(result, indent=1))
     print("| new data | wrong labels reported | honest ones reported | F, meV/Å (without wrong labels) |")
     print("|---|---|---|---|")

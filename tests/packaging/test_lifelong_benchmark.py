@@ -138,7 +138,7 @@ def test_wrong_labels_on_tiny_data(load, tmp_path, monkeypatch) -> None:
     assert result["errors"]["wrong"] != result["errors"]["honest"]
     assert "of 5" in module.row(result)
     # what was planted: three energies, two forces, nothing else
-    honest, wrong = (read_structures(f) for f in (tmp_path / "data/toy/b.xyz", out / "data/b-wrong.xyz"))
+    honest, wrong = (read_structures(f) for f in (tmp_path / "data/toy/b.xyz", out / "data/b-wrong-1-1.xyz"))
     shifts = [round(b.energy - a.energy, 6) for a, b in zip(honest, wrong, strict=True)]
     moved = [not np.allclose(a.forces, b.forces) for a, b in zip(honest, wrong, strict=True)]
     assert (shifts.count(1.0), shifts.count(0.0), sum(moved)) == (3, 21, 2)
