@@ -3,9 +3,10 @@
     python benchmarks/lifelong/wrong_labels.py hot_molecule [--stage 2] [--share 0.02] [--shift 1.0]
 
 Some structures of a stage of a sequence get wrong labels: every second one an energy shifted by +1 eV, the
-others the forces of other atoms of the same structure (if they are not all below 0.05 eV/Å). `lmlp learn` as it is learns them on top of the stages
-before (those of run.py with method default, trained if they are not there). Prints a row: wrong labels, those
-reported, honest structures reported, and errors on all test files known, beside those without wrong labels.
+others the forces of other atoms of the same structure (if they are not all below 0.05 eV/Å). `lmlp learn` as
+it is learns them on top of the stages before (those of run.py with method default, trained if they are not
+there). Prints a row: wrong labels, those reported, honest structures reported, and errors on all test files
+known, beside those without wrong labels.
 The public data are read from $LMLP_DATA, else from ../shared/data beside the repository.
 """
 
@@ -31,10 +32,10 @@ def plant(stage: Stage, share: float, shift: float, seed: int, folder: Path) -> 
     assert stage.train is not None
     structures = read_structures(stage.train)
     rng = np.random.default_rng([seed, 2])
-    count, chosen = max(2, round(share * len(structures))), []
+    n_wrong, chosen = max(2, round(share * len(structures))), []
     for i in rng.permutation(len(structures)).tolist():
         s = structures[i]
-        if len(chosen) == count:
+        if len(chosen) == n_wrong:
             break
         if len(chosen) % 2 == 0:
             structures[i] = replace(s, energy=s.energy + shift)
