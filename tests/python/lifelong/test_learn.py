@@ -219,6 +219,16 @@ def test_wrong_labels_are_reported(start):
     assert {s.info["lmlp_source"].rpartition(":")[2] for s in written} == found
 
 
+def test_balance_reaches_the_session(start):
+    """The weights of the tasks make another model, and nothing else does."""
+    models = {}
+    for name, balance in (("none", 0.0), ("half", 0.5), ("again", 0.5)):
+        places = {"memory": str(start / f"{name}.memory"), "output": str(start / f"{name}.pt")}
+        models[name] = learn(make_learn_config(learn_values(start, balance=balance, **places))).model
+    _same_model(models["half"], models["again"])
+    assert not np.array_equal(models["half"].weights[0], models["none"].weights[0])
+
+
 def test_springs_hold_what_matters(start):
     """With springs less of the old is lost; a spring pulls with F (θ − θ*)."""
     write_structures(start / "new.xyz", [replace(s, forces=-s.forces) for s in oxygen(20, seed=4)])
