@@ -9,7 +9,7 @@ from lmlp.training.selection import AdaptiveSelection
 from lmlp.training.trainer import Trainer
 
 _SAMPLED = 100  # structures of a task that its level is measured on
-_MOST_BY_SIZE = 2.0
+_MOST_BY_SIZE = 2.0  # a batch of a stream must not weigh as much as the data it came after
 _CLIP = 10.0  # losses above so many medians count as that
 
 
