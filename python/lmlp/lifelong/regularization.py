@@ -16,7 +16,8 @@ class ElasticWeights:
     """Adds λ F ∘ (θ − θ*) to the gradients: the loss gains λ/2 Σ F (θ − θ*)² per member.
 
     F is the mean squared gradient of the loss (as it is weighted in training) of single earlier structures at
-    θ*, normalized to mean 1 over the weights of each member, so that λ does not depend on the units of the loss.
+    θ*, normalized to mean 1 over the weights of each member, so that λ does not depend on the units of the
+    loss.
     Source: Kirkpatrick et al., PNAS 2017, 114, 3521 (doi 10.1073/pnas.1611835114).
 
     Args:
