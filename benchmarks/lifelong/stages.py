@@ -104,7 +104,7 @@ def run_stage(
     key = json.dumps(
         {
             "method": "first" if stage.number == 1 else job.method,
-            "settings": settings,
+            "settings": _resolved(settings, learning),
             "data": [str(s.train) for s in seen],
             "tests": [str(s.test) for s in stages],
             "previous": _digest(previous / "model.pt") if learning and previous else None,
@@ -133,6 +133,19 @@ def run_stage(
     (folder / "results.json").write_text(json.dumps(result, indent=1))
     known = {k: round(1e3 * e["force_rmse"], 1) for k, e in result["errors"].items() if e}
     print(f"{folder}: {used['gradient_evaluations']} gradient evaluations, meV/Å: {known}", flush=True)
+
+
+def _resolved(settings: dict[str, Any], learning: bool) -> dict[str, Any]:
+    """Return settings with the defaults of this version filled in."""
+    from lmlp.lifelong.learn import make_learn_config
+    from lmlp.training import make_config
+
+    places = {"data": "new.xyz", "output": "model.pt"}
+    if not learning:
+        return make_config({**settings, **places}).model_dump(mode="json", exclude=set(places))
+    more = {"start": "old.pt", "memory": "model.memory", "task": "new"}
+    config = make_learn_config({**settings, **places, **more})
+    return config.model_dump(mode="json", exclude={*places, *more})
 
 
 def _digest(path: Path) -> str:

@@ -14,7 +14,10 @@ from lmlp.training.rule import SelectionRule
 class LearnOptimizer(OptimizerConfig):
     """CoRe with plasticity: the weights that have done most for the loss rest."""
 
-    max_step: Positive = Field(default=3e-3, description="s_max before the decay")
+    max_step: Positive = Field(default=1.5e-3, description="s_max before the decay")
+    new_factor: Positive = Field(
+        default=4.0, description="on the step sizes of networks of new elements, whose weights do not rest"
+    )
     score_history: int = Field(default=200, ge=0, description="t_hist, steps until scores count")
     frozen: float = Field(default=0.1, ge=0, le=1, description="p_frozen, share of each tensor that rests")
 
@@ -46,7 +49,7 @@ class LearnConfig(TrainConfig):
     optimizer: LearnOptimizer = Field(default_factory=LearnOptimizer)
     selection: SelectionRule = Field(default_factory=SelectionRule)
     networks: Literal["present", "all", "new"] = "present"
-    balance: float = Field(default=0.5, ge=0, le=1)
+    balance: float = Field(default=0.7, ge=0, le=1)
     ewc: float = Field(default=0.0, ge=0)
     ewc_structures: int = Field(default=64, ge=1)
     check_fraction: Fraction = 0.1

@@ -189,7 +189,10 @@ class LearnRun(Run):
             potential, store = self._continued(dtype)
         store.set_inputs(potential.input_map, dtype)
         references = make_references(dataset, potential.atomic_energies)
-        trainer = Trainer(c, potential, store, references, self._make_sampler(), self.split)
+        beginners = dict.fromkeys(range(len(self.base.elements), len(dataset.numbers)), c.optimizer.new_factor)
+        trainer = Trainer(
+            c, potential, store, references, self._make_sampler(), self.split, beginners=beginners
+        )
         freeze_networks(potential, np.flatnonzero(~self._learning()).tolist())
         if self.saved is None:
             factors = (self.base.energy_uncertainty_factor, self.base.force_uncertainty_factor)

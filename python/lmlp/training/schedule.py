@@ -55,14 +55,15 @@ def step_factor(config: OptimizerConfig, share: float) -> float:
 
 
 def set_step_size(optimizer: Optimizer, config: OptimizerConfig, share: float) -> float:
-    """Anneal the optimizer; returns the (largest) step size now in force."""
-    factor = step_factor(config, share)
+    """Anneal the optimizer; returns the step size now in force (s_max), but for factors of single groups."""
+    size = step_factor(config, share) * (config.max_step if config.name == "core" else adam_lr(config))
     for group in optimizer.param_groups:
+        mine = size * group.get("step_factor", 1.0)  # not in older checkpoints
         if config.name == "core":
-            group["step_sizes"] = (config.min_step, max(config.max_step * factor, config.min_step))
+            group["step_sizes"] = (config.min_step, max(mine, config.min_step))
         else:
-            group["lr"] = adam_lr(config) * factor
-    return config.max_step * factor if config.name == "core" else adam_lr(config) * factor
+            group["lr"] = mine
+    return size
 
 
 def adam_lr(config: OptimizerConfig) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -74,6 +74,7 @@ class Trainer:
         sampler: structures of each step.
         split: validation structures of each member.
         workers: processes that train together; default this one alone.
+        beginners: elements with new networks among known ones, and the factor on their step sizes.
     """
 
     def __init__(
@@ -86,6 +87,7 @@ class Trainer:
         split: Split,
         *,
         workers: Workers | None = None,
+        beginners: Mapping[int, float] | None = None,
     ) -> None:
         self.workers = workers or Workers()
         self.config = config
@@ -95,7 +97,7 @@ class Trainer:
         self.sampler = sampler
         self.split = split
         self.parameters: list[Tensor] = list(potential.network.parameters())
-        self.optimizer = make_optimizer(config, potential, store.dataset.counts.sum(axis=0))
+        self.optimizer = make_optimizer(config, potential, store.dataset.counts.sum(axis=0), beginners)
         self.regularizer: Callable[[Sequence[Tensor]], None] | None = None  # adds to the gradients
         self.structure_weights: Callable[[np.ndarray], np.ndarray] | None = None  # in the loss, by structure
         self.average = WeightAverage(self.parameters, config.average)

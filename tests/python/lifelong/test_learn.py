@@ -19,6 +19,7 @@ from lmlp.lifelong.continuation import Options, continued_map, continued_potenti
 from lmlp.lifelong.learn import learn, make_learn_config, report_path
 from lmlp.lifelong.memory import Memory
 from lmlp.lifelong.regularization import ElasticWeights
+from lmlp.lifelong.session import LearnRun
 from lmlp.training import Observer, train
 from lmlp.training.config import make_config
 from lmlp.training.dataset import make_dataset
@@ -227,6 +228,18 @@ def test_balance_reaches_the_session(start):
         models[name] = learn(make_learn_config(learn_values(start, balance=balance, **places))).model
     _same_model(models["half"], models["again"])
     assert not np.array_equal(models["half"].weights[0], models["none"].weights[0])
+
+
+def test_new_elements_take_longer_steps_and_do_not_rest(start):
+    run = LearnRun(make_learn_config(learn_values(start, epochs=1)), Observer())
+    run.train()
+    network, config = run.trainer.potential.network, run.config.optimizer
+    groups = {id(p): g for g in run.trainer.optimizer.param_groups for p in g["params"]}
+    old, new = groups[id(network.weights[0])], groups[id(network.weights[network.n_layers])]
+    assert run.dataset.elements == ["O", "H"]
+    assert (old["step_factor"], old["frozen"]) == (1.0, config.frozen)
+    assert (new["step_factor"], new["frozen"]) == (config.new_factor, 0.0)
+    assert config.frozen > 0 and config.new_factor > 1
 
 
 def test_springs_hold_what_matters(start):

@@ -6,6 +6,7 @@ import torch
 from lmlp.model.network import EnsembleNetwork
 from lmlp.training import make_config
 from lmlp.training.optimizer import decay_factors, make_optimizer
+from lmlp.training.schedule import set_step_size
 
 
 def test_weights_of_rare_elements_decay_faster():
@@ -48,3 +49,26 @@ def test_a_rare_element_shrinks_in_training_steps():
             weight.grad = signs * (-1.0) ** (step // 2)
         optimizer.step()
     assert network.weights[2].norm() < 0.99 * network.weights[0].norm()
+
+
+@pytest.mark.parametrize("name", ["core", "adamw"])
+def test_new_networks_among_known_ones_take_longer_steps_and_do_not_rest(name):
+    class Potential:
+        network = EnsembleNetwork(3, 2, [5, 4, 4])
+
+    network = Potential.network
+    options = {"name": name, "max_step": 2e-3, "lr": 2e-3, "frozen": 0.1, "score_history": 10}
+    config = make_config({"data": "a.xyz", "output": "m.pt", "optimizer": options}, "test")
+    optimizer = make_optimizer(config, Potential, np.array([30, 10, 20]), {1: 4.0})
+    own = [network.scales[1], network.shifts[1], *network.weights[3:6], *network.biases[3:6]]
+    new = {id(p) for p in own}
+    assert sum(len(g["params"]) for g in optimizer.param_groups) == len(list(network.parameters()))
+    for share, factor in ((0.0, 1.0), (0.5, 0.5)):
+        assert set_step_size(optimizer, config.optimizer, share) == pytest.approx(2e-3 * factor)
+        for group in optimizer.param_groups:
+            for p in group["params"]:
+                size = group["step_sizes"][1] if name == "core" else group["lr"]
+                assert size == pytest.approx(factor * (8e-3 if id(p) in new else 2e-3))
+                weight = any(p is w for w in network.weights)
+                if name == "core":
+                    assert group["frozen"] == (0.1 if weight and id(p) not in new else 0.0)
