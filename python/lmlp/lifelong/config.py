@@ -14,9 +14,10 @@ from lmlp.training.rule import SelectionRule
 class LearnOptimizer(OptimizerConfig):
     """CoRe with plasticity: the weights that have done most for the loss rest."""
 
-    max_step: Positive = Field(default=1.5e-3, description="s_max before the decay")
+    max_step: Positive = Field(default=3e-3, description="s_max before the decay, with one earlier task")
+    slowing: float = Field(default=0.5, ge=0, le=1, description="p: with k earlier tasks s_max/min(k, 4)^p")
     new_factor: Positive = Field(
-        default=4.0, description="on the step sizes of networks of new elements, whose weights do not rest"
+        default=2.0, description="s_max of networks of new elements over max_step; their weights never rest"
     )
     score_history: int = Field(default=200, ge=0, description="t_hist, steps until scores count")
     frozen: float = Field(default=0.1, ge=0, le=1, description="p_frozen, share of each tensor that rests")

@@ -43,6 +43,7 @@ from lmlp.structure import Structure
 from lmlp.training.batching import make_references
 from lmlp.training.dataset import Dataset, make_dataset
 from lmlp.training.observer import Observer
+from lmlp.training.optimizer import Pace
 from lmlp.training.restore import potential_from_state
 from lmlp.training.run import Run
 from lmlp.training.selection import NAMES, PARKED, SUSPECT, AdaptiveSelection
@@ -50,6 +51,7 @@ from lmlp.training.store import Store
 from lmlp.training.trainer import Split, Trainer
 
 _COMPARED = 200  # training structures per task that check structures are compared with
+_SLOWEST = 4  # earlier tasks; more of them do not shorten the steps further
 
 
 class NothingNew(DataError):
@@ -189,9 +191,8 @@ class LearnRun(Run):
             potential, store = self._continued(dtype)
         store.set_inputs(potential.input_map, dtype)
         references = make_references(dataset, potential.atomic_energies)
-        beginners = dict.fromkeys(range(len(self.base.elements), len(dataset.numbers)), c.optimizer.new_factor)
         trainer = Trainer(
-            c, potential, store, references, self._make_sampler(), self.split, beginners=beginners
+            c, potential, store, references, self._make_sampler(), self.split, paces=self._paces()
         )
         freeze_networks(potential, np.flatnonzero(~self._learning()).tolist())
         if self.saved is None:
@@ -204,6 +205,13 @@ class LearnRun(Run):
         if c.ewc > 0:
             trainer.regularizer = self._springs(trainer)
         return trainer
+
+    def _paces(self) -> list[Pace]:
+        """Return how networks learn: known ones the slower the more tasks they know."""
+        o, n_old = self.config.optimizer, len(self.base.elements)
+        slowed = Pace(min(max(len(self.tasks) - 1, 1), _SLOWEST) ** -o.slowing)
+        new = Pace(o.new_factor, rests=False)
+        return [slowed] * n_old + [new] * (len(self.dataset.numbers) - n_old)
 
     def _balance(self, trainer: Trainer) -> TaskBalance:
         c, pool = self.config, np.unique(np.concatenate(self.split.train))

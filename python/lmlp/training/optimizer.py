@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,19 @@ from lmlp.training.config import TrainConfig
 from lmlp.training.schedule import adam_lr
 
 
+@dataclass(frozen=True)
+class Pace:
+    """How the networks of an element learn.
+
+    Attributes:
+        step_factor: on the step sizes.
+        rests: whether the share ``frozen`` of their weights rests.
+    """
+
+    step_factor: float = 1.0
+    rests: bool = True
+
+
 def decay_factors(atoms: np.ndarray, power: float) -> list[float]:
     """Return (n_max/n)^power of the numbers of atoms, 1 for elements without any."""
     counts = np.asarray(atoms, float)
@@ -26,7 +40,7 @@ def make_optimizer(
     config: TrainConfig,
     potential: EnsemblePotential,
     atoms: np.ndarray,
-    beginners: Mapping[int, float] | None = None,
+    paces: Sequence[Pace] | None = None,
 ) -> Optimizer:
     """Make the optimizer; biases and the scale/shift layer are neither decayed nor frozen.
 
@@ -35,21 +49,26 @@ def make_optimizer(
         potential: its networks are optimized.
         atoms: of each element in the training structures ``[n_elements]``: weights of elements with few atoms
             decay faster.
-        beginners: elements whose networks know nothing yet among others that do, and the factor on their step
-            sizes; their weights are not frozen either.
+        paces: of each element; default all alike.
     """
     o = config.optimizer
     network = potential.network
-    steps = {e: (beginners or {}).get(e, 1.0) for e in range(len(atoms))}
+    paces = paces or [Pace()] * len(atoms)
     groups: list[dict[str, Any]] = []
-    for factor in dict.fromkeys(steps.values()):
-        mine = [e for e in steps if steps[e] == factor]
-        free = _free(network, mine)
-        groups.append({"params": free, "weight_decay": 0.0, "step_factor": factor, "frozen": 0.0})
-    for e, decay in enumerate(decay_factors(atoms, o.rare_decay)):
+    for factor in dict.fromkeys(p.step_factor for p in paces):
+        mine = [e for e, p in enumerate(paces) if p.step_factor == factor]
+        free = {"params": _free(network, mine), "weight_decay": 0.0, "frozen": 0.0}
+        groups.append({**free, "step_factor": factor})
+    for e, (decay, pace) in enumerate(zip(decay_factors(atoms, o.rare_decay), paces, strict=True)):
         weights = network.weights[e * network.n_layers : (e + 1) * network.n_layers]
-        rest = {"step_factor": steps[e], "frozen": 0.0 if e in (beginners or {}) else o.frozen}
-        groups.append({"params": list(weights), "weight_decay": decay * o.weight_decay, **rest})
+        groups.append(
+            {
+                "params": list(weights),
+                "weight_decay": decay * o.weight_decay,
+                "frozen": o.frozen if pace.rests else 0.0,
+                "step_factor": pace.step_factor,
+            }
+        )
     if o.name == "adamw":
         return torch.optim.AdamW(groups, lr=adam_lr(o), betas=o.adam_betas, fused=True)
     return CoRe(

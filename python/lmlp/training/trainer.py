@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +19,7 @@ from lmlp.training.config import TrainConfig
 from lmlp.training.interrupt import InterruptFlag
 from lmlp.training.loss import LossWeights, structure_errors
 from lmlp.training.metrics import ErrorSums
-from lmlp.training.optimizer import make_optimizer
+from lmlp.training.optimizer import Pace, make_optimizer
 from lmlp.training.schedule import Progress, loss_weights, set_step_size
 from lmlp.training.store import Store
 from lmlp.training.workers import Workers
@@ -74,7 +74,7 @@ class Trainer:
         sampler: structures of each step.
         split: validation structures of each member.
         workers: processes that train together; default this one alone.
-        beginners: elements with new networks among known ones, and the factor on their step sizes.
+        paces: how the networks of each element learn; default all alike.
     """
 
     def __init__(
@@ -87,7 +87,7 @@ class Trainer:
         split: Split,
         *,
         workers: Workers | None = None,
-        beginners: Mapping[int, float] | None = None,
+        paces: Sequence[Pace] | None = None,
     ) -> None:
         self.workers = workers or Workers()
         self.config = config
@@ -97,7 +97,7 @@ class Trainer:
         self.sampler = sampler
         self.split = split
         self.parameters: list[Tensor] = list(potential.network.parameters())
-        self.optimizer = make_optimizer(config, potential, store.dataset.counts.sum(axis=0), beginners)
+        self.optimizer = make_optimizer(config, potential, store.dataset.counts.sum(axis=0), paces)
         self.regularizer: Callable[[Sequence[Tensor]], None] | None = None  # adds to the gradients
         self.structure_weights: Callable[[np.ndarray], np.ndarray] | None = None  # in the loss, by structure
         self.average = WeightAverage(self.parameters, config.average)

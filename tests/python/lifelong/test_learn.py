@@ -230,16 +230,33 @@ def test_balance_reaches_the_session(start):
     assert not np.array_equal(models["half"].weights[0], models["none"].weights[0])
 
 
-def test_new_elements_take_longer_steps_and_do_not_rest(start):
+def _groups(run):
+    """Options of the optimizer for the first weights of each element."""
+    network = run.trainer.potential.network
+    groups = {id(p): g for g in run.trainer.optimizer.param_groups for p in g["params"]}
+    return [groups[id(network.weights[e * network.n_layers])] for e in range(len(run.dataset.elements))]
+
+
+def test_new_elements_take_longer_steps_and_the_known_ones_shorter_ones_by_tasks(start):
     run = LearnRun(make_learn_config(learn_values(start, epochs=1)), Observer())
     run.train()
-    network, config = run.trainer.potential.network, run.config.optimizer
-    groups = {id(p): g for g in run.trainer.optimizer.param_groups for p in g["params"]}
-    old, new = groups[id(network.weights[0])], groups[id(network.weights[network.n_layers])]
+    config = run.config.optimizer
     assert run.dataset.elements == ["O", "H"]
+    assert config.frozen > 0
+    assert config.new_factor > 1
+    old, new = _groups(run)
     assert (old["step_factor"], old["frozen"]) == (1.0, config.frozen)
     assert (new["step_factor"], new["frozen"]) == (config.new_factor, 0.0)
-    assert config.frozen > 0 and config.new_factor > 1
+    learn(make_learn_config(learn_values(start, epochs=1)))
+    for k in (2, 3, 4, 5, 6):
+        write_structures(start / "more.xyz", oxygen(4, seed=10 + k))
+        values = {"start": str(start / "next.pt"), "data": str(start / "more.xyz"), "task": f"more-{k}"}
+        more = make_learn_config(learn_values(start, epochs=1, **values))
+        run = LearnRun(more, Observer())
+        run.train()
+        assert [g["step_factor"] for g in _groups(run)] == [min(k, 4) ** -0.5] * 2
+        assert [g["frozen"] for g in _groups(run)] == [config.frozen] * 2
+        learn(more)
 
 
 def test_springs_hold_what_matters(start):

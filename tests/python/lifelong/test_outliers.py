@@ -41,7 +41,7 @@ def test_wrong_labels_among_check_structures(start):
     given[first] = replace(given[first], energy=given[first].energy + 20.0)
     given[second] = replace(given[second], forces=3.0 * np.roll(given[second].forces, 1, axis=0))
     write_structures(start / "new.xyz", given)
-    report = learn(make_learn_config(learn_values(start, epochs=80))).report
+    report = learn(make_learn_config(learn_values(start, epochs=40))).report
     found = {row["source"].rpartition(":")[2] for row in report["check_suspects"]}
     assert found == {str(first), str(second)}
     after = report["tasks"]["new"]["after"]

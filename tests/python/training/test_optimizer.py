@@ -5,7 +5,7 @@ import pytest
 import torch
 from lmlp.model.network import EnsembleNetwork
 from lmlp.training import make_config
-from lmlp.training.optimizer import decay_factors, make_optimizer
+from lmlp.training.optimizer import Pace, decay_factors, make_optimizer
 from lmlp.training.schedule import set_step_size
 
 
@@ -52,14 +52,16 @@ def test_a_rare_element_shrinks_in_training_steps():
 
 
 @pytest.mark.parametrize("name", ["core", "adamw"])
-def test_new_networks_among_known_ones_take_longer_steps_and_do_not_rest(name):
+def test_networks_of_each_element_have_their_pace(name):
     class Potential:
         network = EnsembleNetwork(3, 2, [5, 4, 4])
 
     network = Potential.network
     options = {"name": name, "max_step": 2e-3, "lr": 2e-3, "frozen": 0.1, "score_history": 10}
     config = make_config({"data": "a.xyz", "output": "m.pt", "optimizer": options}, "test")
-    optimizer = make_optimizer(config, Potential, np.array([30, 10, 20]), {1: 4.0})
+    optimizer = make_optimizer(
+        config, Potential, np.array([30, 10, 20]), [Pace(), Pace(4.0, rests=False), Pace()]
+    )
     own = [network.scales[1], network.shifts[1], *network.weights[3:6], *network.biases[3:6]]
     new = {id(p) for p in own}
     assert sum(len(g["params"]) for g in optimizer.param_groups) == len(list(network.parameters()))
