@@ -44,7 +44,7 @@ def job(found: dict[str, Any], method: str, seed: int, threads: int | None) -> J
     from_scratch = bool(changes.pop("from_scratch", False))
     first = {**found["first"], "seed": seed, "threads": threads}
     learn = {**merge(found["learn"], changes), "seed": seed, "threads": threads}
-    again = dict(first)
+    again = merge(first, changes) if from_scratch else first
     if method == "joint_equal" and first["epochs"] is not None:
         share = found["learn"].get("selection", {}).get("share", 0.1)
         again["epochs"] = max(1, round(share * (found["learn"].get("epochs") or 400)))
