@@ -57,7 +57,7 @@ def command(
         typer.Option(help="Name of the new data; default: that of the first file.", rich_help_panel=DATA),
     ] = None,
     memory_structures: Annotated[
-        int | None, typer.Option(min=1, help="Bound of the memory (2000).", rich_help_panel=_MEMORY)
+        int | None, typer.Option(min=1, help="Bound of the memory (5000).", rich_help_panel=_MEMORY)
     ] = None,
     memory_size: Annotated[
         str | None, typer.Option(help="Bound of the memory's content, e.g. 50M.", rich_help_panel=_MEMORY)

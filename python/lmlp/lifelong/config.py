@@ -54,7 +54,7 @@ class LearnConfig(TrainConfig):
     ewc: float = Field(default=0.0, ge=0)
     ewc_structures: int = Field(default=64, ge=1)
     check_fraction: Fraction = 0.1
-    memory_structures: int | None = Field(default=2000, ge=1)
+    memory_structures: int | None = Field(default=5000, ge=1)
     memory_bytes: Bytes | None = None
     max_forgetting: Positive | None = None
     valid_fraction: Fraction = Field(
