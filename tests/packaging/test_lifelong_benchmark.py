@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import yaml
 from lmlp.io import read_structures, write_structures
+from lmlp.lifelong import base
 from lmlp.lifelong.base import make_learn_config
 from lmlp.training.config import make_config
 
@@ -203,3 +204,32 @@ def test_files_are_there(load, data_folder) -> None:
         assert all(s.test.exists() and (s.train is None or s.train.exists()) for s in stages)
         for isolated in yaml.safe_load(path.read_text()).get("isolated_atoms", {}).values():
             assert (data_folder / isolated).exists()
+
+
+def test_kept_results_belong_to_the_defaults_of_their_version(load, monkeypatch) -> None:
+    """Results are compared by settings with the defaults filled in: other defaults, other results."""
+    stages, run = load["stages"], load["run"]
+    found = run.settings("hot_molecule", "full")
+    plan = run.job(found, "default", 1, None)
+    before = stages._resolved(plan.learn, True)
+    assert before["balance"] == make_learn_config({**plan.learn, **_places()}).balance
+    assert not {"data", "output", "start", "memory", "task"} & set(before)
+
+    class Other(base.LearnConfig):
+        balance: float = 0.123
+
+    monkeypatch.setattr(base, "LearnConfig", Other)
+    assert stages._resolved(plan.learn, True) == {**before, "balance": 0.123}
+
+
+def _places():
+    return {"data": "a.xyz", "output": "m.pt", "start": "o.pt", "memory": "m.memory", "task": "new"}
+
+
+def test_joint_training_with_shorter_steps_changes_all_but_the_first_model(load) -> None:
+    run = load["run"]
+    found = run.settings("refractory_alloy", "full")
+    joint, short = (run.job(found, name, 1, None) for name in ("joint", "joint_short"))
+    assert joint.first == short.first == joint.again
+    assert short.learn is None
+    assert short.again == {**joint.again, "optimizer": {"max_step": 0.0025}}
