@@ -1,4 +1,4 @@
-"""``lmlp memory``: look into the memory of earlier data, make it smaller, take structures out."""
+"""``lmlp memory``: look into the memory of earlier data, make it smaller, take structures out or back in."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 group = typer.Typer(
     no_args_is_help=True,
-    help="Look into a memory of earlier data, make it smaller, take structures out of it.",
+    help="Look into a memory of earlier data, make it smaller, take structures out of it or back in.",
 )
 
 MemoryFile = Annotated[Path, typer.Argument(help="Memory file, e.g. model.memory.", show_default=False)]
@@ -101,7 +101,7 @@ def show(
     for event in facts["history"]:
         reason = f": {event['reason']}" if event["reason"] else ""
         typer.echo(
-            f"{event['time'][:19]}  {event['kind']:6} {event['status']}, factor {event['factor']:.3g}{reason}"
+            f"{event['time'][:19]}  {event['kind']:9} {event['status']}, factor {event['factor']:.3g}{reason}"
         )
 
 
@@ -147,6 +147,37 @@ def prune(
         target = removed or _free_name(memory)
         _prune(opened, [e for e in entries if e.id in gone], gone, target)
         typer.echo(f"{len(gone)} of {len(entries)} structures removed; they are in {target}")
+
+
+@group.command()
+def reinstate(
+    memory: MemoryFile,
+    numbers: Annotated[list[int], typer.Argument(help="Numbers of the structures.", show_default=False)],
+) -> None:
+    """Let suspect or parked structures take part in learning again: you looked, their labels are right.
+
+    A later session may exclude or park them anew. All of them are reinstated, or none.
+
+    Example: lmlp memory reinstate model.memory 17 23
+    """
+    from lmlp.errors import InvalidArgumentError
+    from lmlp.lifelong.memory import Memory
+
+    with Memory(memory) as opened:
+        found = {e.id: e for e in opened.entries()}
+        for number in numbers:
+            if number not in found:
+                raise InvalidArgumentError(f"{memory}: no structure {number}")
+            status = found[number].state.status
+            if status not in ("suspect", "parked"):
+                raise InvalidArgumentError(
+                    f"{memory}: structure {number} is {status}; suspect and parked ones can be reinstated"
+                )
+        chosen = [found[n] for n in dict.fromkeys(numbers)]
+        _reinstate(opened, chosen)
+    for e in chosen:
+        typer.echo(f"{e.id:6}  {e.task}  {e.source}  {e.formula}: {e.state.status} before")
+    typer.echo(f"{len(chosen)} structures take part again")
 
 
 @group.command()
@@ -209,7 +240,7 @@ def _print_tasks(memory: Memory) -> None:
         table.add_row(escape(row["task"]), *(f"{row[n]:,}" for n in names[1:]))
     Console().print(table)
     for session in memory.sessions():
-        typer.echo(f"{session['time'][:19]}  {session['kind']:6} {session['id']}")
+        typer.echo(f"{session['time'][:19]}  {session['kind']:9} {session['id']}")
 
 
 def _prune(memory: Memory, entries: Sequence[Entry], gone: dict[int, State], target: Path) -> None:
@@ -224,6 +255,17 @@ def _prune(memory: Memory, entries: Sequence[Entry], gone: dict[int, State], tar
     write_structures(target, _marked(memory, entries))
     name = f"prune-{secrets.token_hex(8)}"
     memory.commit(Update(name, "prune", {"removed_to": str(target)}, changes=gone))
+
+
+def _reinstate(memory: Memory, entries: Sequence[Entry]) -> None:
+    import secrets
+
+    from lmlp.lifelong.memory import State, Update
+
+    changes = {
+        e.id: State(reason="kept to measure errors" if e.role == "check" else "reinstated") for e in entries
+    }
+    memory.commit(Update(f"reinstate-{secrets.token_hex(8)}", "reinstate", {}, changes=changes))
 
 
 def _marked(memory: Memory, entries: Sequence[Entry]) -> list[Any]:

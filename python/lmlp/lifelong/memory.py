@@ -84,7 +84,7 @@ class Update:
 
     Attributes:
         session: its name, unique in the file; a session that is there already is not written again.
-        kind: ``start``, ``learn`` or ``prune``.
+        kind: ``start``, ``learn``, ``prune`` or ``reinstate``.
         provenance: plain data: model, files, options, versions.
         task: task of the additions; None without additions.
         additions: new structures; those that the file knows already (same checksum) are left out.

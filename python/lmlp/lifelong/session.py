@@ -42,11 +42,12 @@ from lmlp.model.scaling import fit_atomic_energies
 from lmlp.structure import Structure
 from lmlp.training.batching import make_references
 from lmlp.training.dataset import Dataset, make_dataset
+from lmlp.training.energy_suspects import suspect_energies
 from lmlp.training.observer import Observer
 from lmlp.training.optimizer import Pace
 from lmlp.training.restore import potential_from_state
 from lmlp.training.run import Run
-from lmlp.training.selection import NAMES, PARKED, SUSPECT, AdaptiveSelection
+from lmlp.training.selection import PARKED, SUSPECT, AdaptiveSelection
 from lmlp.training.store import Store
 from lmlp.training.trainer import Split, Trainer
 
@@ -307,11 +308,11 @@ class LearnRun(Run):
             self.after = task_errors(
                 trainer.potential, trainer.store, trainer.references, self._check_groups(), factors
             )
-            self._look_at_checks(factors)
+            self._look_at_labels(factors)
         return keep_networks(data, self.base, np.flatnonzero(~self._learning()).tolist())
 
-    def _look_at_checks(self, factors: tuple[float, float]) -> None:
-        """Find check structures with suspicious labels, and tell the errors of their tasks without them."""
+    def _look_at_labels(self, factors: tuple[float, float]) -> None:
+        """Find suspects by the final weights; tell errors without those among check structures."""
         trainer, sampler = self.trainer, cast(AdaptiveSelection, self.trainer.sampler)
         used = np.unique(np.concatenate(self.split.train))
         used = used[sampler.ledger.status[used] != SUSPECT]
@@ -322,8 +323,13 @@ class LearnRun(Run):
             for t in range(len(self.tasks))
         ]
         rule = self.config.selection
-        self.odd = check_outliers(trainer, self.task_of, self.checks, np.concatenate(some), rule)
-        odd = np.array(list(self.odd), dtype=np.int64)
+        new = len(self.tasks) - 1
+        mine, checked = (ids[self.task_of[ids] == new] for ids in (used, self.checks))
+        self.odd = {
+            **suspect_energies(trainer, mine, checked, rule),
+            **check_outliers(trainer, self.task_of, self.checks, np.concatenate(some), rule),
+        }
+        odd = np.intersect1d(np.array(list(self.odd), dtype=np.int64), self.checks)
         affected = {self.tasks[t] for t in self.task_of[odd]}
         groups = {n: np.setdiff1d(g, odd) for n, g in self._check_groups().items() if n in affected}
         rest = task_errors(trainer.potential, trainer.store, trainer.references, groups, factors)
@@ -332,7 +338,7 @@ class LearnRun(Run):
             self.after[name]["without_suspects"] = {key: errors[key] for key in kept}
 
     def reason(self, i: int) -> str:
-        """Say why a structure is parked, excluded, or a suspect among the check structures."""
+        """Say why a structure is parked, excluded, or a suspect by the final weights."""
         return self.odd.get(i) or cast(AdaptiveSelection, self.trainer.sampler).reason(i)
 
     def _selected(self) -> dict[str, Any]:
@@ -342,15 +348,17 @@ class LearnRun(Run):
         """Return the retention report as plain data."""
         sampler = cast(AdaptiveSelection, self.trainer.sampler)
         used = [i for i in range(len(self.dataset)) if sampler.ledger.uses[i]]
-        listed = {name: self._listed([i for i in used if sampler.status(i) == name]) for name in NAMES[1:]}
+        odd, checks = set(self.odd), set(self.checks.tolist())
+        parked = [i for i in used if sampler.status(i) == "parked" and i not in odd]
+        suspects = [i for i in used if sampler.status(i) == "suspect" or i in odd - checks]
         return {
             "session": self.session,
             "task": self.config.task,
             **retention(self.before, self.after, self.config.task, self.earlier),
             "max_forgetting": self.config.max_forgetting,
-            "suspects": listed["suspect"],
-            "check_suspects": self._listed(self.odd),
-            "parked": listed["parked"],
+            "suspects": self._listed(suspects),
+            "check_suspects": self._listed(sorted(odd & checks)),
+            "parked": self._listed(parked),
             "n_earlier": len(self.entries),
             "n_new": len(self.new),
             "gradient_evaluations": int(sampler.ledger.uses.sum()) // self.base.n_members,
@@ -366,13 +374,3 @@ class LearnRun(Run):
             }
             for i in ids
         ]
-
-    def points(self) -> np.ndarray:
-        """Return what each structure is like: mean and spread of its atoms' first 16 inputs."""
-        rows = []
-        for i in range(len(self.dataset)):
-            block, inputs, place = self.trainer.store.fetch(np.array([i]))
-            first = int(place[0])
-            atoms = inputs[block.first_atom[first] : block.first_atom[first + 1], :16].double()
-            rows.append(torch.cat([atoms.mean(dim=0), atoms.std(dim=0, correction=0)]).numpy())
-        return np.array(rows)

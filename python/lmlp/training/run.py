@@ -26,6 +26,7 @@ from lmlp.training.checkpoint import load_checkpoint, model_fields, save_checkpo
 from lmlp.training.config import TrainConfig
 from lmlp.training.dataset import Dataset
 from lmlp.training.derivatives import Plan, store_derivatives
+from lmlp.training.energy_suspects import suspect_energies
 from lmlp.training.forecast import make_forecast
 from lmlp.training.functions import in_words, make_spec, useful_functions, where_they_begin, worth
 from lmlp.training.inputs import InputFile
@@ -34,7 +35,7 @@ from lmlp.training.observer import Observer
 from lmlp.training.reading import check_saved, read_dataset
 from lmlp.training.restore import potential_from_state, potential_state
 from lmlp.training.schedule import Progress
-from lmlp.training.selection import AdaptiveSelection, outcome
+from lmlp.training.selection import SUSPECT, AdaptiveSelection, outcome
 from lmlp.training.store import Store
 from lmlp.training.stream import StreamedDataset
 from lmlp.training.trainer import Split, Trainer
@@ -377,9 +378,15 @@ class Run:
         sampler = self.trainer.sampler
         if not isinstance(sampler, AdaptiveSelection):
             return {}
-        found = outcome(
-            sampler, [s.source or f"structure {i}" for i, s in enumerate(self.dataset.structures)]
-        )
+        with self.trainer.using(self.trainer.best.values):
+            energies = self.workers.together(lambda: self._suspect_energies(sampler))
+        names = [s.source or f"structure {i}" for i, s in enumerate(self.dataset.structures)]
+        found = outcome(sampler, names, energies)
         for entry in found["suspects"]:
             self.observer.on_message(f"{entry['source']}: {entry['reason']}")
         return {"selection": found}
+
+    def _suspect_energies(self, sampler: AdaptiveSelection) -> dict[int, str]:
+        used = np.unique(np.concatenate(self.split.train))
+        used = used[sampler.ledger.status[used] != SUSPECT]
+        return suspect_energies(self.trainer, used, self.split.holdout, sampler.rule)

@@ -5,7 +5,7 @@ Rule in outline from Eckhoff & Reiher, JCTC 2023, 19, 3509 (doi 10.1021/acs.jctc
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -239,15 +239,20 @@ class AdaptiveSelection:
         self._seen = [(seen[0], seen[1])] if seen else []
 
 
-def outcome(selection: AdaptiveSelection, names: Sequence[str]) -> dict[str, Any]:
+def outcome(
+    selection: AdaptiveSelection, names: Sequence[str], others: Mapping[int, str] | None = None
+) -> dict[str, Any]:
     """Return as plain data how many were parked, and the suspects with the reasons.
 
     Args:
         selection: after training.
         names: of the structures.
+        others: reasons of suspects that were found in another way.
     """
-    suspects = np.flatnonzero(selection.ledger.status == SUSPECT).tolist()
+    found = np.flatnonzero(selection.ledger.status == SUSPECT).tolist()
+    reasons = {i: selection.reason(i) for i in found}
+    reasons.update(others or {})
     return {
         "parked": int((selection.ledger.status == PARKED).sum()),
-        "suspects": [{"source": names[i], "reason": selection.reason(i)} for i in suspects],
+        "suspects": [{"source": names[i], "reason": reasons[i]} for i in sorted(reasons)],
     }

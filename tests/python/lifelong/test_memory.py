@@ -12,7 +12,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from lmlp.cli.app import app
-from lmlp.errors import DataError
+from lmlp.errors import DataError, InvalidArgumentError
 from lmlp.io import read_structures
 from lmlp.lifelong.choice import Bounds, choose, fair_shares, spread_order
 from lmlp.lifelong.memory import Addition, Entry, Memory, State, Update
@@ -257,6 +257,22 @@ def test_commands(tmp_path):
     assert data["structures"][4]["status"] == "suspect"
     shown = json.loads(run(app, ["memory", "show", path, "5", "--json"]).stdout)
     assert [h["status"] for h in shown["history"]] == ["active", "suspect"]
+
+    for numbers, message in (
+        (["5", "99"], "no structure 99"),
+        (["5", "4"], "structure 4 is active; suspect"),
+    ):
+        with pytest.raises(InvalidArgumentError, match=message):
+            run(app, ["memory", "reinstate", path, *numbers], catch_exceptions=False)
+    again = run(app, ["memory", "reinstate", path, "5", "5"])
+    assert "toy.xyz:4" in again.stdout
+    assert "1 structures take part again" in again.stdout
+    shown = json.loads(run(app, ["memory", "show", path, "5", "--json"]).stdout)
+    assert [h["status"] for h in shown["history"]] == ["active", "suspect", "active"]
+    assert (shown["factor"], shown["reason"]) == (1.0, "reinstated")
+    assert "reinstate " in run(app, ["memory", "show", path, "5"]).stdout
+    with Memory(path) as opened:
+        opened.commit(Update("three", "learn", {}, changes={5: State("suspect", 20.0, "again")}))
 
     before = run(app, ["memory", "prune", path, "--structures", "8", "--dry-run"])
     assert "4 of 12 structures would go" in before.stdout

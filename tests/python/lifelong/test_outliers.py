@@ -8,7 +8,8 @@ from lmlp.io import read_structures, write_structures
 from lmlp.lifelong.learn import learn, make_learn_config
 from lmlp.lifelong.memory import Memory
 from lmlp.lifelong.outliers import relative_outliers
-from lmlp.training import train
+from lmlp.lifelong.session import LearnRun
+from lmlp.training import Observer, train
 from lmlp.training.rule import SelectionRule
 
 from tests.python.lifelong.oxygen import learn_values, oxygen, with_hydrogen
@@ -85,3 +86,42 @@ def test_wrong_labels_in_old_and_new_sets(tmp_path):
     assert len(found & wrong) >= 5  # 80 %
     assert len(found - wrong) <= 3  # 2 % of 194
     assert [row["task"] for row in report["check_suspects"]] == ["train"]
+
+
+def test_wrong_energies_that_the_losses_do_not_show(start):
+    """Without suspects by their losses: one energy is wrong in training, one in a check structure."""
+    given = oxygen(60, seed=8)
+    order = np.random.default_rng([1, 0]).permutation(60)
+    checked, learned = int(order[0]), int(order[20])
+    for i in (checked, learned):
+        given[i] = replace(given[i], energy=given[i].energy + 4.0)
+    write_structures(start / "new.xyz", given)
+    rule = {"share": 0.5, "suspect_after": 100_000, "suspect_loss": 1e6}
+    values = learn_values(start, epochs=40, selection=rule)
+    report = learn(make_learn_config(values)).report
+    named = {kind: _names(report[kind]) for kind in ("suspects", "check_suspects", "parked")}
+    assert named["suspects"] == {str(learned)}
+    assert named["check_suspects"] == {str(checked)}
+    assert not named["suspects"] & named["parked"]
+    assert report["suspects"][0]["reason"].startswith("suspect energy (wrong label")
+    assert report["tasks"]["new"]["after"]["without_suspects"]["n"] == 11
+    with Memory(start / "model.memory") as memory:
+        assert {e.source.rpartition(":")[2] for e in memory.entries("suspect")} == {
+            str(checked),
+            str(learned),
+        }
+    # nothing more is learned from it
+    write_structures(start / "more.xyz", with_hydrogen(20, seed=6))
+    more = {"start": str(start / "next.pt"), "data": str(start / "more.xyz"), "task": "more", "epochs": 2}
+    again = LearnRun(
+        make_learn_config({**values, **more, "old": [], "output": str(start / "last.pt")}), Observer()
+    )
+    again.train()
+    used = np.unique(np.concatenate(again.split.train))
+    sources = {again.dataset.structures[i].source.rpartition("/")[2] for i in used}
+    assert f"new.xyz:{learned}" not in sources
+    assert f"new.xyz:{order[21]}" in sources
+
+
+def _names(rows):
+    return {row["source"].rpartition(":")[2] for row in rows}

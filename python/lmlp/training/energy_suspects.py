@@ -1,0 +1,139 @@
+"""Energies that look wrong beside those of similar structures.
+
+An energy that is wrong by 1 eV in a crystal of 100 atoms counts little in the loss of its structure, and
+honest energies of a set differ more than that in how well they are learned: that of a strained cell of few
+atoms can be wrong by 30 times the median. The structures most like it tell the two apart: a model that
+describes a kind of structure describes all of that kind about equally well.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from lmlp.training.batching import make_batch
+from lmlp.training.rule import SelectionRule
+from lmlp.training.store import Store
+from lmlp.training.trainer import Trainer
+
+_BATCH = 16
+_INPUTS = 16
+_NEIGHBORS = 8
+_ENOUGH = 2 * _NEIGHBORS  # structures to compare with
+_MOST = 5000  # more of them are drawn from
+_ROWS = 2000  # of the matrix of distances at a time
+_CHECKED = 5  # check structures that tell how much larger their errors are
+_SMALL = 1e-4  # eV/atom; errors that nobody would miss
+
+
+def structure_points(store: Store, ids: np.ndarray) -> np.ndarray:
+    """Return what each structure is like: mean and spread of its atoms' first 16 inputs ``[n, 32]``."""
+    rows = []
+    for start in range(0, len(ids), _BATCH):
+        block, inputs, places = store.fetch(ids[start : start + _BATCH])
+        for place in places:
+            atoms = inputs[block.first_atom[place] : block.first_atom[place + 1], :_INPUTS].double()
+            rows.append(torch.cat([atoms.mean(dim=0), atoms.std(dim=0, correction=0)]).numpy())
+    return np.array(rows)
+
+
+def energy_errors(trainer: Trainer, ids: np.ndarray) -> np.ndarray:
+    """Return predicted − reference of the ensemble mean in eV/atom ``[n]``, NaN without a reference."""
+    found = [np.zeros(0)]
+    for start in range(0, len(ids), _BATCH):
+        batch, labels = make_batch(
+            trainer.store, trainer.references, [ids[start : start + _BATCH]], shared=True
+        )
+        with torch.no_grad():
+            energies = trainer.potential.predict(batch, forces=False).energies
+            error = (energies.double().mean(dim=0) - labels.energies) / batch.n_atoms
+        found.append(np.where(labels.has_energy.numpy() > 0, error.double().numpy(), np.nan))
+    return np.concatenate(found)
+
+
+def unlike_neighbors(errors: np.ndarray, points: np.ndarray, learned: np.ndarray, limit: float) -> np.ndarray:
+    """Find structures whose energy error is far from those of the structures most like them.
+
+    The distance of a structure's error from the median of its eight nearest neighbors' is compared with the
+    second largest such distance among these (one of them may be wrong itself) or with the median error of
+    all, whichever is larger. The allowed ratio grows with how far away the neighbors are, relative to what is
+    usual: what has no likes is hardly judged.
+
+    Args:
+        errors: of energies in eV/atom ``[n]``.
+        points: of the structures ``[n, k]``.
+        learned: whether a structure was learned from ``[n]``; only such ones are compared with. Errors of the
+            others are divided by how much larger they are in the median, where there are enough to tell.
+        limit: smallest ratio of an outlier, for structures whose neighbors are as near as usual.
+
+    Returns:
+        ratio for outliers, 0 for others ``[n]``.
+    """
+    pool = np.flatnonzero(learned)
+    if len(pool) < _ENOUGH:
+        return np.zeros(len(errors))
+    if len(pool) > _MOST:
+        pool = np.sort(np.random.default_rng(0).choice(pool, _MOST, replace=False))
+    tiny = float(np.finfo(float).tiny)
+    middle = float(np.median(errors[pool]))
+    usual = float(np.median(np.abs(errors[pool] - middle)))
+    scaled = errors - middle
+    if np.count_nonzero(~learned) >= _CHECKED:
+        larger = float(np.median(np.abs(scaled[~learned]))) / max(usual, tiny)
+        scaled = np.where(learned, scaled, scaled / max(larger, 1.0))
+    near, reach = _neighbors(points, pool)
+    around = scaled[pool[near]]
+    center = np.median(around, axis=1)
+    spread = np.sort(np.abs(around - center[:, None]), axis=1)[:, -2]
+    distance = reach / max(float(np.median(reach[pool])), tiny)
+    away = np.abs(scaled - center)
+    ratio = away / np.maximum(np.maximum(spread, usual), tiny)
+    odd = (ratio > limit * np.maximum(distance, 1.0)) & (away > _SMALL)
+    return np.where(odd, ratio, 0.0)
+
+
+def _neighbors(points: np.ndarray, pool: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the nearest others by place in the pool ``[n, 8]``, and the distance of the farthest ``[n]``."""
+    others = torch.from_numpy(points[pool])
+    place = np.full(len(points), -1)
+    place[pool] = np.arange(len(pool))
+    near, reach = [], []
+    for start in range(0, len(points), _ROWS):
+        distances = torch.cdist(torch.from_numpy(points[start : start + _ROWS]), others)
+        mine = place[start : start + _ROWS]
+        own = np.flatnonzero(mine >= 0)
+        distances[own, mine[own]] = torch.inf
+        values, indices = distances.topk(_NEIGHBORS, dim=1, largest=False)
+        near.append(indices.numpy())
+        reach.append(values[:, -1].numpy())
+    return np.concatenate(near), np.concatenate(reach)
+
+
+def suspect_energies(
+    trainer: Trainer, learned: np.ndarray, checks: np.ndarray, rule: SelectionRule
+) -> dict[int, str]:
+    """Judge the energies of structures of one kind of data by the present weights.
+
+    Args:
+        trainer: with the final weights in place.
+        learned: structures that were learned from.
+        checks: others, judged by those.
+        rule: ``suspect_energy`` is the limit, 0 for no judgment.
+
+    Returns:
+        reason by structure.
+    """
+    ids = np.concatenate([learned, checks]).astype(np.int64)
+    if not rule.suspect_energy or len(learned) < _ENOUGH:
+        return {}
+    errors = energy_errors(trainer, ids)
+    known = np.flatnonzero(np.isfinite(errors))
+    ids, errors, used = ids[known], errors[known], known < len(learned)
+    ratios = unlike_neighbors(errors, structure_points(trainer.store, ids), used, rule.suspect_energy)
+    return {
+        int(ids[i]): (
+            "suspect energy (wrong label, or more than the model can describe): wrong by "
+            f"{1e3 * errors[i]:+.3g} meV/atom, {ratios[i]:.0f} times as much as the structures most like it"
+        )
+        for i in np.flatnonzero(ratios)
+    }
