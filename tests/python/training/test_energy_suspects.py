@@ -73,6 +73,7 @@ def test_check_structures_have_larger_errors(kinds):
     learned = np.arange(len(errors)) % 5 > 0
     errors = np.where(learned, errors, 8.0 * errors)
     assert outliers(errors, points, learned) == []
+    assert outliers(errors + 5.0, points, learned) == []
     errors[10] = 0.3  # one of those that were not learned from
     assert not learned[10]
     assert outliers(errors, points, learned) == [10]
@@ -84,6 +85,14 @@ def test_too_few_or_too_small(kinds):
     assert outliers(errors[:15], points[:15]) == []
     assert outliers(errors[:16], points[:16]) == [5]
     assert outliers(1e-5 * errors, points) == []  # 10 µeV/atom
+
+
+def test_less_than_is_usual_is_no_outlier(kinds):
+    """Frames of one trajectory that nearly repeat each other have nearly equal errors."""
+    points, errors = kinds
+    points[:9], errors[:9] = points[0] + 1e-4 * points[:9], 1e-3 + 1e-9 * np.arange(9)
+    errors[4] = 2e-3
+    assert outliers(errors, points) == []
 
 
 def test_exact_errors_and_equal_structures():
