@@ -22,7 +22,7 @@ _NEIGHBORS = 8
 _ENOUGH = 2 * _NEIGHBORS  # structures to compare with
 _MOST = 5000  # more of them are drawn from
 _ROWS = 2000  # of the matrix of distances at a time
-_CHECKED = 5  # check structures that tell how much larger their errors are
+_CHECKED = 5  # structures not learned from that tell how much larger their errors are
 _SMALL = 1e-4  # eV/atom; errors that nobody would miss
 
 
@@ -63,7 +63,7 @@ def unlike_neighbors(errors: np.ndarray, points: np.ndarray, learned: np.ndarray
         errors: of energies in eV/atom ``[n]``.
         points: of the structures ``[n, k]``.
         learned: whether a structure was learned from ``[n]``; only such ones are compared with. Errors of the
-            others are divided by how much larger they are in the median, where there are enough to tell.
+            others are divided by how much larger they are in the median; fewer than five are not judged.
         limit: smallest ratio of an outlier, for structures whose neighbors are as near as usual.
 
     Returns:
@@ -78,7 +78,9 @@ def unlike_neighbors(errors: np.ndarray, points: np.ndarray, learned: np.ndarray
     middle = float(np.median(errors[pool]))
     usual = float(np.median(np.abs(errors[pool] - middle)))
     scaled = errors - middle
+    judged = learned
     if np.count_nonzero(~learned) >= _CHECKED:
+        judged = np.ones(len(errors), bool)
         larger = float(np.median(np.abs(scaled[~learned]))) / max(usual, tiny)
         scaled = np.where(learned, scaled, scaled / max(larger, 1.0))
     near, reach = _neighbors(points, pool)
@@ -88,7 +90,7 @@ def unlike_neighbors(errors: np.ndarray, points: np.ndarray, learned: np.ndarray
     distance = reach / max(float(np.median(reach[pool])), tiny)
     away = np.abs(scaled - center)
     ratio = away / np.maximum(np.maximum(spread, usual), tiny)
-    odd = (ratio > limit * np.maximum(distance, 1.0)) & (away > _SMALL)
+    odd = judged & (ratio > limit * np.maximum(distance, 1.0)) & (away > _SMALL)
     return np.where(odd, ratio, 0.0)
 
 
@@ -99,7 +101,8 @@ def _neighbors(points: np.ndarray, pool: np.ndarray) -> tuple[np.ndarray, np.nda
     place[pool] = np.arange(len(pool))
     near, reach = [], []
     for start in range(0, len(points), _ROWS):
-        distances = torch.cdist(torch.from_numpy(points[start : start + _ROWS]), others)
+        rows = torch.from_numpy(points[start : start + _ROWS])
+        distances = torch.cdist(rows, others, compute_mode="donot_use_mm_for_euclid_dist")
         mine = place[start : start + _ROWS]
         own = np.flatnonzero(mine >= 0)
         distances[own, mine[own]] = torch.inf

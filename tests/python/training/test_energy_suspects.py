@@ -77,6 +77,8 @@ def test_check_structures_have_larger_errors(kinds):
     errors[10] = 0.3  # one of those that were not learned from
     assert not learned[10]
     assert outliers(errors, points, learned) == [10]
+    few = np.concatenate([np.flatnonzero(learned), [0, 5, 10, 15]])  # too few to tell how much worse they are
+    assert outliers(errors[few], points[few], learned[few]) == []
 
 
 def test_too_few_or_too_small(kinds):
