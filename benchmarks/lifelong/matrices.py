@@ -126,6 +126,7 @@ def curves(results: dict[str, Any], path: Path) -> None:
 
     matplotlib.use("Agg")
     from matplotlib import pyplot
+    from matplotlib.ticker import LogLocator, StrMethodFormatter
 
     figure, axes = pyplot.subplots(1, 2, figsize=(9.6, 3.8), layout="constrained")
     for method, seeds in runs(results).items():
@@ -141,6 +142,9 @@ def curves(results: dict[str, Any], path: Path) -> None:
     names = results["trained"]
     for axis, title in zip(axes, ("all files learned so far", results["tests"][0]), strict=True):
         axis.set(title=title, ylabel="force RMSE (meV/Å)", yscale="log")
+        axis.yaxis.set_minor_locator(LogLocator(subs=(2, 3, 5, 7)))
+        for set_formatter in (axis.yaxis.set_major_formatter, axis.yaxis.set_minor_formatter):
+            set_formatter(StrMethodFormatter("{x:g}"))
         axis.set_xticks(range(1, len(names) + 1), names, rotation=45, ha="right")
     axes[0].legend(fontsize="small")
     figure.savefig(path, dpi=150)

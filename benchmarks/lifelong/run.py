@@ -36,11 +36,17 @@ def settings(sequence: str, scale: str, time_limit: str | None = None) -> dict[s
     return found
 
 
+def methods() -> dict[str, dict[str, Any]]:
+    """Changed settings by method, in the order of tables and curves."""
+    found: dict[str, dict[str, Any]] = yaml.safe_load((HERE / "methods.yaml").read_text())
+    return found
+
+
 def job(found: dict[str, Any], method: str, seed: int, threads: int | None) -> Job:
     """What a method does at each stage."""
     from lmlp.training.config import merge
 
-    changes: dict[str, Any] = yaml.safe_load((HERE / "methods.yaml").read_text())[method]
+    changes = methods()[method]
     from_scratch = bool(changes.pop("from_scratch", False))
     first = {**found["first"], "seed": seed, "threads": threads}
     learn = {**merge(found["learn"], changes), "seed": seed, "threads": threads}
@@ -79,7 +85,12 @@ def _sequence(options: argparse.Namespace, plan: Job, stages: list[Stage], seed:
 
 def collect(output: Path, found: dict[str, Any], stages: list[Stage]) -> dict[str, Any]:
     """Results of all methods, seeds and stages below the output folder."""
-    cells = [json.loads(p.read_text()) for p in sorted(output.glob("*/seed-*/stage-*/results.json"))]
+    found_in = [
+        path
+        for method in ("first", *methods())
+        for path in sorted(output.glob(f"{method}/seed-*/stage-*/results.json"))
+    ]
+    cells = [json.loads(p.read_text()) for p in found_in]
     return {
         "title": found["title"],
         "tests": [s.name for s in stages],
@@ -90,13 +101,12 @@ def collect(output: Path, found: dict[str, Any], stages: list[Stage]) -> dict[st
 
 def parser() -> argparse.ArgumentParser:
     """Command line."""
-    methods = list(yaml.safe_load((HERE / "methods.yaml").read_text()))
     sequences = sorted(p.stem for p in (HERE / "sequences").glob("*.yaml"))
     result = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     result.add_argument("sequence", choices=sequences)
-    result.add_argument("--method", nargs="+", choices=methods, default=methods)
+    result.add_argument("--method", nargs="+", choices=list(methods()), default=list(methods()))
     result.add_argument("--seed", type=int, nargs="+", default=[1])
     result.add_argument("--stages", type=int, help="stop after so many stages")
     result.add_argument("--scale", choices=("full", "medium", "small"), default="full")
