@@ -1,12 +1,15 @@
 """Error against gradient evaluations: adaptive selection beside uniform sampling.
 
     python benchmarks/lifelong/selection.py [--budgets 2000 4000 8000] [--seeds 1 2 3] [--output FOLDER]
+    python benchmarks/lifelong/selection.py --train nbmotaw/{Nb,Mo,Ta,W,NbMo,MoTa}_train.xyz.xz@::4 \\
+        --test elements=nbmotaw/Nb_test.xyz.xz,nbmotaw/Mo_test.xyz.xz alloy=nbmotaw/NbMo_test.xyz.xz
 
 Every point is a training run of its own, as the step size decays over a run: `lmlp train` with a budget of
 gradient evaluations (structures per member in all steps), all data in every epoch or a share of them chosen
-by their losses. Members, steps and schedule are the same; the choice of structures differs. Test errors come
-from files that no member has seen. Public data are read from $LMLP_DATA, else from ../shared/data beside the
-repository. Writes selection.json, selection.md and selection.png.
+by their losses. Members, steps and schedule are the same; the choice of structures differs. Test errors are
+those of whole files that no member has seen. @::4 takes every fourth structure, NAME=FILE,FILE joins test
+files. Public data are read from $LMLP_DATA, else from ../shared/data beside the repository. Writes
+selection.json, selection.md and selection.png.
 """
 
 from __future__ import annotations
@@ -19,13 +22,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from stages import errors
 
 HERE = Path(__file__).resolve().parent
 
 
-def main() -> None:
+def main(given: list[str] | None = None) -> None:
     """Run all points and write the table and the plot."""
-    arguments = _arguments()
+    arguments = _arguments(given)
     arguments.output.mkdir(parents=True, exist_ok=True)
     results = []
     for budget in arguments.budgets:
@@ -42,18 +46,19 @@ def main() -> None:
 
 def run(arguments: argparse.Namespace, budget: int, selection: str, seed: int) -> dict[str, Any]:
     """Train and test one model."""
+    from lmlp.export.model_file import write_model_file
     from lmlp.training import Observer, make_config
     from lmlp.training.log import read_log
     from lmlp.training.run import Run
 
-    train, test = ([str(data_folder() / f) for f in files] for files in (arguments.train, arguments.test))
+    train = [str(data_folder() / f) for f in arguments.train]
     config = make_config(
         {
             "data": train,
-            "valid": test,
             "output": str(arguments.output / f"{budget}-{selection}-{seed}.pt"),
             "model": {"members": arguments.members},
             "selection": selection,
+            "holdout_fraction": 0.0,
             "valid_fraction": 0.0,  # the last averaged weights: choosing by few structures would add noise
             "epochs": 1,
             "seed": seed,
@@ -62,18 +67,27 @@ def run(arguments: argparse.Namespace, budget: int, selection: str, seed: int) -
     per_epoch = _n_structures(train) * (1.0 if config.selection is None else config.selection.share)
     config = config.model_copy(update={"epochs": max(1, round(budget / per_epoch))})
     training = Run(config, Observer())
-    model = training.train()
+    write_model_file(training.train(), config.output)
     *_, end = read_log(config.log)
     return {
         "selection": selection,
         "seed": seed,
         "gradient_evaluations": end["gradient_evaluations"],
-        "energy_rmse": model.energy_rmse,
-        "force_rmse": model.force_rmse,
+        "errors": {name: errors(config.output, files) for name, files in tests(arguments.test).items()},
         "parked": end.get("selection", {}).get("parked", 0),
         "suspects": len(end.get("selection", {}).get("suspects", [])),
         "seconds": end["seconds"],
     }
+
+
+def tests(given: list[str]) -> dict[str, list[Path]]:
+    """Files by name: NAME=FILE,FILE or a file, which is called by its own name."""
+    found = {}
+    for text in given:
+        name, _, files = text.rpartition("=")
+        paths = [data_folder() / file for file in files.split(",")]
+        found[name or paths[0].name.partition(".")[0]] = paths
+    return found
 
 
 def _n_structures(files: list[str]) -> int:
@@ -84,12 +98,18 @@ def _n_structures(files: list[str]) -> int:
 
 def table(results: list[dict[str, Any]]) -> str:
     """Mean (and spread) over the seeds as Markdown."""
+    names = list(results[0]["errors"])
+    columns = [f"{name}: {quantity}" for name in names for quantity in ("E (meV/atom)", "F (meV/Å)")]
     lines = [
-        "| selection | gradient evaluations | energy (meV/atom) | forces (meV/Å) | parked | suspects |",
-        "|---|---|---|---|---|---|",
+        "| selection | gradient evaluations | " + " | ".join(columns) + " | parked | suspects |",
+        "|---|---|" + "---|" * (len(columns) + 2),
     ]
     for (selection, count), rows in grouped(results).items():
-        cells = [mean_spread([1e3 * r[key] for r in rows]) for key in ("energy_rmse", "force_rmse")]
+        cells = [
+            mean_spread([1e3 * r["errors"][name][key] for r in rows])
+            for name in names
+            for key in ("energy_rmse", "force_rmse")
+        ]
         counts = [f"{statistics.mean(r[key] for r in rows):.0f}" for key in ("parked", "suspects")]
         lines.append("| " + " | ".join([selection, str(count), *cells, *counts]) + " |")
     return "\n".join(lines) + "\n"
@@ -110,27 +130,32 @@ def mean_spread(values: list[float]) -> str:
 
 
 def plot(results: list[dict[str, Any]], path: Path) -> None:
-    """Force error against gradient evaluations, one curve per selection."""
+    """Force error against gradient evaluations, a panel per test file, one curve per selection."""
     import matplotlib
 
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    figure, axes = pyplot.subplots(figsize=(5.6, 3.8), layout="constrained")
+    names = list(results[0]["errors"])
+    figure, panels = pyplot.subplots(
+        1, len(names), figsize=(1 + 4.2 * len(names), 3.8), layout="constrained", squeeze=False
+    )
     groups = grouped(results)
-    for selection in dict.fromkeys(name for name, _ in groups):
-        points = sorted(
-            (count, *moments([1e3 * r["force_rmse"] for r in rows]))
-            for (name, count), rows in groups.items()
-            if name == selection
-        )
-        x, y, error = zip(*points, strict=True)
-        label = selection if selection == "uniform" else f"adaptive, p_fit = {selection}"
-        axes.errorbar(x, y, yerr=error, marker="o", capsize=3, label=label)
-    axes.set(xlabel="gradient evaluations per member", ylabel="force RMSE (meV/Å)")
-    axes.set(xscale="log", yscale="log")
-    axes.legend()
+    for axes, test in zip(panels[0], names, strict=True):
+        for selection in dict.fromkeys(name for name, _ in groups):
+            points = sorted(
+                (count, *moments([1e3 * r["errors"][test]["force_rmse"] for r in rows]))
+                for (name, count), rows in groups.items()
+                if name == selection
+            )
+            x, y, error = zip(*points, strict=True)
+            label = selection if selection == "uniform" else f"adaptive, p_fit = {selection}"
+            axes.errorbar(x, y, yerr=error, marker="o", capsize=3, label=label)
+        axes.set(title=test, xlabel="gradient evaluations per member", ylabel="force RMSE (meV/Å)")
+        axes.set(xscale="log", yscale="log")
+    panels[0, 0].legend()
     figure.savefig(path, dpi=150)
+    pyplot.close(figure)
 
 
 def moments(values: list[float]) -> tuple[float, float]:
@@ -143,7 +168,7 @@ def data_folder() -> Path:
     return Path(os.environ.get("LMLP_DATA", HERE.parents[2] / "shared" / "data"))
 
 
-def _arguments() -> argparse.Namespace:
+def _arguments(given: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__.split("\n")[0], formatter_class=argparse.ArgumentDefaultsHelpFormatter
     )
@@ -155,7 +180,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--seeds", nargs="+", type=int, default=[1, 2, 3])
     parser.add_argument("--members", type=int, default=2)
     parser.add_argument("--output", type=Path, default=Path("build/selection"))
-    return parser.parse_args()
+    return parser.parse_args(given)
 
 
 if __name__ == "__main__":

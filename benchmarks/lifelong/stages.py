@@ -202,8 +202,8 @@ def _task(stage: Stage) -> str:
     return re.sub(r"\W+", "_", stage.name)
 
 
-def errors(model: Path, test: Path) -> dict[str, Any] | None:
-    """RMSE of energies (eV/atom) and forces (eV/Å) on a test file; None: elements that the model lacks."""
+def errors(model: Path, test: Path | list[Path]) -> dict[str, Any] | None:
+    """RMSE of energies (eV/atom) and forces (eV/Å) on test files; None: elements that the model lacks."""
     from lmlp.elements import symbol
     from lmlp.evaluation import evaluate
     from lmlp.evaluation.tables import error_table

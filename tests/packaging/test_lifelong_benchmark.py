@@ -28,7 +28,9 @@ def load(monkeypatch):
         spec.loader.exec_module(module)
         return module
 
-    return {name: loaded(name) for name in ("matrices", "stages", "run", "stream", "wrong_labels")}
+    return {
+        name: loaded(name) for name in ("matrices", "stages", "run", "selection", "stream", "wrong_labels")
+    }
 
 
 def cell(method, stage, force, count):
@@ -179,6 +181,26 @@ def test_stream_on_tiny_data(load, tmp_path, monkeypatch, capsys) -> None:
     again = json.loads((out / "stream.json").read_text())
     assert [r["tests"] for r in again] == [r["tests"] for r in results]
     assert (out / "stream.png").stat().st_size > 1000
+
+
+def test_selection_on_tiny_data(load, tmp_path, monkeypatch, capsys) -> None:
+    monkeypatch.setenv("LMLP_DATA", str(tiny(tmp_path)))
+    files = ["--train", "toy/b.xyz@::2", "toy/bt.xyz", "--test", "both=toy/b.xyz,toy/bt.xyz", "toy/bt.xyz"]
+    sizes = ["--budgets", "60", "120", "--shares", "0.5", "--seeds", "1", "2", "--members", "1"]
+    load["selection"].main([*files, *sizes, "--output", str(tmp_path / "out")])
+    results = json.loads((tmp_path / "out/selection.json").read_text())
+    assert [(r["selection"], r["seed"]) for r in results[:4]] == [
+        ("uniform", 1), ("uniform", 2), ("0.5", 1), ("0.5", 2)
+    ]  # fmt: skip
+    n = 12 + len(read_structures(tmp_path / "data/toy/bt.xyz"))
+    passes = max(1, round(60 / n)), max(1, round(120 / n))
+    assert [r["gradient_evaluations"] for r in results if r["selection"] == "uniform"] == [
+        n * k for k in passes for _ in (1, 2)
+    ]
+    assert all(set(r["errors"]) == {"both", "bt"} for r in results)
+    assert len({r["errors"]["both"]["force_rmse"] for r in results}) == 8
+    assert "| uniform | " in (tmp_path / "out/selection.md").read_text()
+    assert (tmp_path / "out/selection.png").stat().st_size > 1000
 
 
 @pytest.mark.parametrize("name", sorted(p.stem for p in (FOLDER / "sequences").glob("*.yaml")))
