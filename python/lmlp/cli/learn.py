@@ -139,7 +139,7 @@ def command(
 
     Further settings: those of [bold]lmlp train[/bold] (loss, optimizer, average, dtype, memory_budget …),
     selection.{share,old_share,raise_above,lower_below,up,down,smallest,largest,new,redundant_after,
-    recheck_every,suspect_after,suspect_loss,suspect_energy}, balance, check_fraction, ewc_structures.
+    recheck_every,suspect_after,suspect_loss,suspect_likes}, balance, check_fraction, ewc_structures.
     """
     import os
     import time

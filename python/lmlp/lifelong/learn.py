@@ -8,8 +8,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
-import numpy as np
-
 from lmlp import __version__
 from lmlp.export.model_file import read_model_file, write_model_file
 from lmlp.io.composition import formula
@@ -22,7 +20,6 @@ from lmlp.lifelong.record import to_bytes
 from lmlp.lifelong.session import LearnRun, SessionDone
 from lmlp.model.data import ModelData
 from lmlp.training.checkpoint import previous_path
-from lmlp.training.energy_suspects import structure_points
 from lmlp.training.observer import Observer
 from lmlp.training.selection import AdaptiveSelection
 
@@ -131,7 +128,7 @@ def memory_update(run: LearnRun) -> tuple[Update, list[dict[str, str]]]:
         for i, s in enumerate(run.dataset.structures)
     ]
     bounds = Bounds(c.memory_structures, c.memory_bytes)
-    gone = choose(entries, structure_points(run.trainer.store, np.arange(len(run.dataset))), bounds)
+    gone = choose(entries, run.points, bounds)
     now = [gone.get(i, s) for i, s in enumerate(now)]
     changes = {run.entries[i].id: now[i] for i in range(n_old) if now[i] != run.entries[i].state}
     additions = [

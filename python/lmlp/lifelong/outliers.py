@@ -9,6 +9,7 @@ from lmlp.training.batching import make_batch
 from lmlp.training.loss import structure_errors
 from lmlp.training.rule import SelectionRule
 from lmlp.training.schedule import loss_weights
+from lmlp.training.similar import Likes, find_likes
 from lmlp.training.trainer import Trainer
 
 _BATCH = 16
@@ -30,17 +31,21 @@ def structure_losses(trainer: Trainer, ids: np.ndarray) -> np.ndarray:
     return np.concatenate(found)
 
 
-def relative_outliers(check: np.ndarray, train: np.ndarray, rule: SelectionRule) -> np.ndarray:
+def relative_outliers(
+    check: np.ndarray, train: np.ndarray, rule: SelectionRule, likes: Likes | None = None
+) -> np.ndarray:
     """Compare the losses of a task's check structures with those of its training structures.
 
     A loss is an outlier where that of a training structure would make it a suspect: it is ``suspect_loss``
     times the (clipped) mean and lies ``suspect_deviations`` robust standard deviations above the median, on
     a logarithmic scale. What is not trained on has larger losses; the distance of the medians is therefore
-    taken off first, if there are enough check structures to tell it.
+    taken off first, if there are enough check structures to tell it. With ``likes`` a loss must also be
+    ``suspect_likes`` squared times those of similar training structures, one excepted.
 
     Args:
         check, train: losses ``[n]``, ``[m]``.
         rule: numbers.
+        likes: the training structures most like each check structure.
 
     Returns:
         loss over the mean of the training structures for outliers, 0 for others ``[n]``.
@@ -55,16 +60,25 @@ def relative_outliers(check: np.ndarray, train: np.ndarray, rule: SelectionRule)
     gap = max(float(np.median(logs)) - middle, 0.0) if len(check) >= _ENOUGH else 0.0
     far = logs - gap > middle + rule.suspect_deviations * width
     large = logs - gap > np.log(max(mean, tiny)) + np.log(rule.suspect_loss)
+    if likes is not None and rule.suspect_likes and (likes.near >= 0).all():
+        second = np.sort(others[likes.near], axis=1)[:, -2]
+        far &= logs - gap > second + 2.0 * np.log(rule.suspect_likes * likes.remoteness)
     return np.where(far & large, np.exp(logs) / max(mean, tiny), 0.0)
 
 
 def check_outliers(
-    trainer: Trainer, tasks: np.ndarray, checks: np.ndarray, train: np.ndarray, rule: SelectionRule
+    trainer: Trainer,
+    points: np.ndarray,
+    tasks: np.ndarray,
+    checks: np.ndarray,
+    train: np.ndarray,
+    rule: SelectionRule,
 ) -> dict[int, str]:
     """Find outliers among the check structures of all tasks, by the present weights.
 
     Args:
         trainer: with the final weights in place.
+        points: what each structure of the data set is like.
         tasks: number of the task of each structure.
         checks: check structures.
         train: structures that losses are compared with.
@@ -76,8 +90,11 @@ def check_outliers(
     found = {}
     for task in np.unique(tasks[checks]):
         mine = checks[tasks[checks] == task]
+        learned = train[tasks[train] == task]
+        all_likes = find_likes(points[np.concatenate([learned, mine])], np.arange(len(learned)))
+        likes = Likes(all_likes.near[len(learned) :], all_likes.remoteness[len(learned) :])
         losses = structure_losses(trainer, mine)
-        ratios = relative_outliers(losses, structure_losses(trainer, train[tasks[train] == task]), rule)
+        ratios = relative_outliers(losses, structure_losses(trainer, learned), rule, likes)
         for i in np.flatnonzero(ratios):
             found[int(mine[i])] = (
                 f"suspect check structure (wrong label, or more than the model can describe): loss "

@@ -192,9 +192,9 @@ class LearnRun(Run):
             potential, store = self._continued(dtype)
         store.set_inputs(potential.input_map, dtype)
         references = make_references(dataset, potential.atomic_energies)
-        trainer = Trainer(
-            c, potential, store, references, self._make_sampler(), self.split, paces=self._paces()
-        )
+        sampler = self._make_sampler()
+        self._find_likes(store, sampler)
+        trainer = Trainer(c, potential, store, references, sampler, self.split, paces=self._paces())
         freeze_networks(potential, np.flatnonzero(~self._learning()).tolist())
         if self.saved is None:
             factors = (self.base.energy_uncertainty_factor, self.base.force_uncertainty_factor)
@@ -326,8 +326,8 @@ class LearnRun(Run):
         new = len(self.tasks) - 1
         mine, checked = (ids[self.task_of[ids] == new] for ids in (used, self.checks))
         self.odd = {
-            **suspect_energies(trainer, mine, checked, rule),
-            **check_outliers(trainer, self.task_of, self.checks, np.concatenate(some), rule),
+            **suspect_energies(trainer, self.points, mine, checked, rule),
+            **check_outliers(trainer, self.points, self.task_of, self.checks, np.concatenate(some), rule),
         }
         odd = np.intersect1d(np.array(list(self.odd), dtype=np.int64), self.checks)
         affected = {self.tasks[t] for t in self.task_of[odd]}

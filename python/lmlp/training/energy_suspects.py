@@ -13,28 +13,12 @@ import torch
 
 from lmlp.training.batching import make_batch
 from lmlp.training.rule import SelectionRule
-from lmlp.training.store import Store
+from lmlp.training.similar import ENOUGH, find_likes
 from lmlp.training.trainer import Trainer
 
 _BATCH = 16
-_INPUTS = 16
-_NEIGHBORS = 8
-_ENOUGH = 2 * _NEIGHBORS  # structures to compare with
-_MOST = 5000  # more of them are drawn from
-_ROWS = 2000  # of the matrix of distances at a time
-_CHECKED = 5  # structures not learned from that tell how much larger their errors are
+_CHECKED = 5  # structures not learned from tell how much larger their errors are
 _SMALL = 1e-4  # eV/atom; errors that nobody would miss
-
-
-def structure_points(store: Store, ids: np.ndarray) -> np.ndarray:
-    """Return what each structure is like: mean and spread of its atoms' first 16 inputs ``[n, 32]``."""
-    rows = []
-    for start in range(0, len(ids), _BATCH):
-        block, inputs, places = store.fetch(ids[start : start + _BATCH])
-        for place in places:
-            atoms = inputs[block.first_atom[place] : block.first_atom[place + 1], :_INPUTS].double()
-            rows.append(torch.cat([atoms.mean(dim=0), atoms.std(dim=0, correction=0)]).numpy())
-    return np.array(rows)
 
 
 def energy_errors(trainer: Trainer, ids: np.ndarray) -> np.ndarray:
@@ -56,8 +40,7 @@ def unlike_neighbors(errors: np.ndarray, points: np.ndarray, learned: np.ndarray
 
     The distance of a structure's error from the median of its eight nearest neighbors' is compared with the
     second largest such distance among these (one of them may be wrong itself) or with the median error of
-    all, whichever is larger. The allowed ratio grows with how far away the neighbors are, relative to what is
-    usual: what has no likes is hardly judged.
+    all, whichever is larger. The allowed ratio grows with the remoteness: what has no likes is hardly judged.
 
     Args:
         errors: of energies in eV/atom ``[n]``.
@@ -70,10 +53,8 @@ def unlike_neighbors(errors: np.ndarray, points: np.ndarray, learned: np.ndarray
         ratio for outliers, 0 for others ``[n]``.
     """
     pool = np.flatnonzero(learned)
-    if len(pool) < _ENOUGH:
+    if len(pool) < ENOUGH:
         return np.zeros(len(errors))
-    if len(pool) > _MOST:
-        pool = np.sort(np.random.default_rng(0).choice(pool, _MOST, replace=False))
     tiny = float(np.finfo(float).tiny)
     middle = float(np.median(errors[pool]))
     usual = float(np.median(np.abs(errors[pool] - middle)))
@@ -83,56 +64,38 @@ def unlike_neighbors(errors: np.ndarray, points: np.ndarray, learned: np.ndarray
         judged = np.ones(len(errors), bool)
         larger = float(np.median(np.abs(scaled[~learned]))) / max(usual, tiny)
         scaled = np.where(learned, scaled, scaled / max(larger, 1.0))
-    near, reach = _neighbors(points, pool)
-    around = scaled[pool[near]]
+    likes = find_likes(points, pool)
+    around = scaled[likes.near]
     center = np.median(around, axis=1)
     spread = np.sort(np.abs(around - center[:, None]), axis=1)[:, -2]
-    distance = reach / max(float(np.median(reach[pool])), tiny)
     away = np.abs(scaled - center)
     ratio = away / np.maximum(np.maximum(spread, usual), tiny)
-    odd = judged & (ratio > limit * np.maximum(distance, 1.0)) & (away > _SMALL)
+    odd = judged & (ratio > limit * likes.remoteness) & (away > _SMALL)
     return np.where(odd, ratio, 0.0)
 
 
-def _neighbors(points: np.ndarray, pool: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the nearest others by place in the pool ``[n, 8]``, and the distance of the farthest ``[n]``."""
-    others = torch.from_numpy(points[pool])
-    place = np.full(len(points), -1)
-    place[pool] = np.arange(len(pool))
-    near, reach = [], []
-    for start in range(0, len(points), _ROWS):
-        rows = torch.from_numpy(points[start : start + _ROWS])
-        distances = torch.cdist(rows, others, compute_mode="donot_use_mm_for_euclid_dist")
-        mine = place[start : start + _ROWS]
-        own = np.flatnonzero(mine >= 0)
-        distances[own, mine[own]] = torch.inf
-        values, indices = distances.topk(_NEIGHBORS, dim=1, largest=False)
-        near.append(indices.numpy())
-        reach.append(values[:, -1].numpy())
-    return np.concatenate(near), np.concatenate(reach)
-
-
 def suspect_energies(
-    trainer: Trainer, learned: np.ndarray, checks: np.ndarray, rule: SelectionRule
+    trainer: Trainer, points: np.ndarray, learned: np.ndarray, checks: np.ndarray, rule: SelectionRule
 ) -> dict[int, str]:
     """Judge the energies of structures of one kind of data by the present weights.
 
     Args:
         trainer: with the final weights in place.
+        points: of all structures of the data set.
         learned: structures that were learned from.
         checks: others, judged by those.
-        rule: ``suspect_energy`` is the limit, 0 for no judgment.
+        rule: ``suspect_likes`` is the limit, 0 for no judgment.
 
     Returns:
         reason by structure.
     """
     ids = np.concatenate([learned, checks]).astype(np.int64)
-    if not rule.suspect_energy or len(learned) < _ENOUGH:
+    if not rule.suspect_likes or len(learned) < ENOUGH:
         return {}
     errors = energy_errors(trainer, ids)
     known = np.flatnonzero(np.isfinite(errors))
     ids, errors, used = ids[known], errors[known], known < len(learned)
-    ratios = unlike_neighbors(errors, structure_points(trainer.store, ids), used, rule.suspect_energy)
+    ratios = unlike_neighbors(errors, points[ids], used, rule.suspect_likes)
     return {
         int(ids[i]): (
             "suspect energy (wrong label, or more than the model can describe): wrong by "

@@ -28,8 +28,8 @@ class SelectionRule:
         suspect_loss: smallest loss of a suspect.
         suspect_deviations: smallest distance of its log loss from the task's median, in (robust) standard
             deviations.
-        suspect_energy: smallest energy error of a suspect when training has ended, over the errors of the
-            structures most like it; 0 for no such judgment.
+        suspect_likes: smallest error of a suspect over the errors of the structures most like it (losses are
+            squares of errors); 0 for no such comparison.
         clip: losses above so many medians count as that in the mean.
         memory: weight of earlier epochs in the running mean, and of earlier uses in a structure's loss.
     """
@@ -51,7 +51,7 @@ class SelectionRule:
     improvement: float = 0.2
     suspect_loss: float = 15.0
     suspect_deviations: float = 4.0
-    suspect_energy: float = 4.0
+    suspect_likes: float = 4.0
     clip: float = 10.0
     memory: float = 0.7
 
@@ -69,7 +69,7 @@ class SelectionRule:
             ("recheck_every", self.recheck_every >= 1, ">= 1"),
             ("suspect_after", self.suspect_after >= 1, ">= 1"),
             ("improvement", 0 <= self.improvement < 1, "in [0, 1)"),
-            ("suspect_energy", self.suspect_energy >= 0, ">= 0"),
+            ("suspect_likes", self.suspect_likes >= 0, ">= 0"),
             ("clip", self.clip >= 1, ">= 1"),
             ("memory", 0 <= self.memory < 1, "in [0, 1)"),
         ]

@@ -36,6 +36,7 @@ from lmlp.training.reading import check_saved, read_dataset
 from lmlp.training.restore import potential_from_state, potential_state
 from lmlp.training.schedule import Progress
 from lmlp.training.selection import SUSPECT, AdaptiveSelection, outcome
+from lmlp.training.similar import likes_by_task, structure_points
 from lmlp.training.store import Store
 from lmlp.training.stream import StreamedDataset
 from lmlp.training.trainer import Split, Trainer
@@ -180,9 +181,10 @@ class Run:
         else:
             potential, store = self._new_potential(dtype)
         references = make_references(dataset, potential.atomic_energies)
-        trainer = Trainer(
-            c, potential, store, references, self._make_sampler(), self.split, workers=self.workers
-        )
+        sampler = self._make_sampler()
+        if isinstance(sampler, AdaptiveSelection):
+            self._find_likes(store, sampler)
+        trainer = Trainer(c, potential, store, references, sampler, self.split, workers=self.workers)
         if trainer.with_forces:
             self._store_derivatives(store)
         return trainer
@@ -205,6 +207,12 @@ class Run:
         return AdaptiveSelection(
             self.split.train, tasks, batch_size=c.batch_size, seed=c.seed, rule=c.selection
         )
+
+    def _find_likes(self, store: Store, sampler: AdaptiveSelection) -> None:
+        """Let the sampler compare suspects with similar structures of their task."""
+        self.points = structure_points(store, np.arange(len(self.dataset)))
+        pool = np.unique(np.concatenate(self.split.train))
+        sampler.likes = likes_by_task(self.points, sampler.tasks, pool)
 
     def _store_derivatives(self, store: Store) -> None:
         """Store what pays; a resumed run does as it did before, so that it repeats the same bits."""
@@ -389,4 +397,4 @@ class Run:
     def _suspect_energies(self, sampler: AdaptiveSelection) -> dict[int, str]:
         used = np.unique(np.concatenate(self.split.train))
         used = used[sampler.ledger.status[used] != SUSPECT]
-        return suspect_energies(self.trainer, used, self.split.holdout, sampler.rule)
+        return suspect_energies(self.trainer, self.points, used, self.split.holdout, sampler.rule)

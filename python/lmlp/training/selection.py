@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from lmlp.training.rule import SelectionRule
+from lmlp.training.similar import Likes
 
 ACTIVE, PARKED, SUSPECT = 0, 1, 2
 NAMES = ("active", "parked", "suspect")
@@ -49,6 +50,9 @@ class AdaptiveSelection:
         rule: numbers.
         factors: factors to start from ``[n]``; default ``rule.new`` for new structures and 1 for others.
         n_draws: structures per epoch and member; default ``rule.share`` of those of the first member.
+
+    Attributes:
+        likes: the structures most like each one, which suspects are compared with; None: no comparison.
     """
 
     def __init__(
@@ -88,6 +92,7 @@ class AdaptiveSelection:
             uses=whole.copy(),
             level=np.full(int(self.tasks.max()) + 1 if n else 0, np.nan),
         )
+        self.likes: Likes | None = None
         self._seen: list[tuple[np.ndarray, np.ndarray]] = []
 
     # Drawing --------------------------------------------------------------------------------------
@@ -202,8 +207,20 @@ class AdaptiveSelection:
         middle = float(np.median(others))
         width = 1.4826 * float(np.median(np.abs(others - middle)))
         far = book.log_loss[i] > middle + rule.suspect_deviations * width
-        if far and book.log_loss[i] > np.log(rule.suspect_loss):
+        if far and book.log_loss[i] > np.log(rule.suspect_loss) and self._unlike_its_likes(i):
             book.status[i], book.since[i] = SUSPECT, epoch
+
+    def _unlike_its_likes(self, i: int) -> bool:
+        """Tell whether a loss is far above those of similar structures; one of these may be wrong itself."""
+        book, limit = self.ledger, self.rule.suspect_likes
+        if self.likes is None or not limit or self.likes.near[i, 0] < 0:
+            return True
+        near = self.likes.near[i]
+        losses = book.log_loss[near[(book.status[near] != SUSPECT) & np.isfinite(book.log_loss[near])]]
+        if len(losses) < len(near) // 2:
+            return False  # not before they have been used
+        allowed = 2.0 * np.log(limit * self.likes.remoteness[i])
+        return bool(book.log_loss[i] > np.sort(losses)[-2] + allowed)
 
     # Outcome --------------------------------------------------------------------------------------
 

@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 from lmlp.evaluation import evaluate
 from lmlp.export.model_file import write_model_file
-from lmlp.training import Observer, energy_suspects
-from lmlp.training.energy_suspects import energy_errors, structure_points, unlike_neighbors
+from lmlp.training import Observer, similar
+from lmlp.training.energy_suspects import energy_errors, unlike_neighbors
 from lmlp.training.log import read_log
 from lmlp.training.run import Run
+from lmlp.training.similar import structure_points
 
 from tests.python.lifelong.oxygen import oxygen
 from tests.python.training.toy import clusters, settings
@@ -109,9 +110,9 @@ def test_large_sets_are_compared_piecewise_with_a_draw(kinds, monkeypatch):
     points, errors = kinds
     errors[5] += 0.1
     whole = unlike_neighbors(errors, points, np.ones(len(errors), bool), 4.0)
-    monkeypatch.setattr(energy_suspects, "_ROWS", 50)
+    monkeypatch.setattr(similar, "_ROWS", 50)
     assert np.array_equal(unlike_neighbors(errors, points, np.ones(len(errors), bool), 4.0), whole)
-    monkeypatch.setattr(energy_suspects, "_MOST", 100)
+    monkeypatch.setattr(similar, "_MOST", 100)
     assert outliers(errors, points) == [5]
 
 
@@ -141,7 +142,7 @@ def test_a_wrong_energy_is_named_when_training_ends(tmp_path):
     structures[30] = replace(structures[30], energy=None)
     found = {}
     for limit in (4.0, 0.0):
-        rule = {"share": 0.5, "suspect_after": 100_000, "suspect_energy": limit}
+        rule = {"share": 0.5, "suspect_after": 100_000, "suspect_likes": limit}
         config = settings(
             tmp_path,
             structures,
