@@ -11,6 +11,7 @@ from lmlp.lifelong.outliers import relative_outliers
 from lmlp.lifelong.session import LearnRun
 from lmlp.training import Observer, train
 from lmlp.training.rule import SelectionRule
+from lmlp.training.similar import Likes, find_likes
 
 from tests.python.lifelong.oxygen import learn_values, oxygen, with_hydrogen
 from tests.python.training.toy import settings
@@ -33,6 +34,22 @@ def test_outliers_by_known_losses():
     assert not relative_outliers(np.array([2.0]), np.full(50, 1.0), rule).any()
     assert relative_outliers(np.zeros(0), train, rule).tolist() == []
     assert relative_outliers(check, np.zeros(0), rule).tolist() == [0.0] * 60
+
+
+def test_check_structures_of_a_hard_kind():
+    """Five of a hundred are of a kind whose losses are 400 times as large; one more is wrong."""
+    rng = np.random.default_rng(0)
+    rule = SelectionRule()
+    size = np.where(np.arange(400) % 20 == 0, 400.0, 1.0)
+    train, check = size * np.exp(rng.normal(0, 0.3, 400)), size[:100] * np.exp(rng.normal(0, 0.3, 100))
+    points = 30.0 * np.log(np.concatenate([size, size[:100]]))[:, None] + rng.normal(0, 1, (500, 3))
+    found = find_likes(points, np.arange(400))
+    likes = Likes(found.near[400:], found.remoteness[400:])
+    check[[1, 20]] *= 2500.0
+    assert np.flatnonzero(relative_outliers(check, train, rule)).tolist() == [0, 1, 20, 40, 60, 80]
+    assert np.flatnonzero(relative_outliers(check, train, rule, likes)).tolist() == [1, 20]
+    off = SelectionRule(suspect_likes=0.0)
+    assert len(np.flatnonzero(relative_outliers(check, train, off, likes))) == 6
 
 
 def test_wrong_labels_among_check_structures(start):
@@ -121,6 +138,11 @@ def test_wrong_energies_that_the_losses_do_not_show(start):
     sources = {again.dataset.structures[i].source.rpartition("/")[2] for i in used}
     assert f"new.xyz:{learned}" not in sources
     assert f"new.xyz:{order[21]}" in sources
+    # structures are compared with those of their own task
+    near = again.trainer.sampler.likes.near
+    compared = used[near[used, 0] >= 0]
+    assert len(compared) > 40
+    assert (again.task_of[near[compared]] == again.task_of[compared][:, None]).all()
 
 
 def _names(rows):

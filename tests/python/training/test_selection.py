@@ -11,6 +11,7 @@ from lmlp.training.log import read_log
 from lmlp.training.rule import SelectionRule
 from lmlp.training.run import Run
 from lmlp.training.selection import AdaptiveSelection
+from lmlp.training.similar import likes_by_task
 
 from tests.python.training.test_resume import StopAt, _same_model, _same_state
 from tests.python.training.toy import clusters, settings
@@ -117,6 +118,43 @@ def test_wrong_labels_are_suspected_hard_structures_are_not():
         assert not (honest.ledger.status == 2).any()
 
 
+def test_a_hard_kind_is_no_suspect_beside_an_easy_one():
+    """The mean is that of the many easy ones; who is compared with similar structures is not accused."""
+    rng = np.random.default_rng(1)
+    losses = 0.01 * np.exp(rng.normal(0.0, 0.3, N))
+    losses[:20] = 2.0 * np.exp(rng.normal(0.0, 0.3, 20))
+    points = np.where(np.arange(N) < 20, 50.0, 0.0)[:, None] + rng.normal(0.0, 1.0, (N, 3))
+    wrong = [3, 4, 100]  # two hard ones, like each other, and an easy one
+    points[4] = points[3]
+    losses[wrong] = 200.0, 200.0, 2.0
+    suspects = {}
+    for limit in (4.0, 0.0):
+        selection = _selection(SelectionRule(suspect_likes=limit), members=4)
+        selection.likes = likes_by_task(points, selection.tasks, np.arange(N))
+        _play(selection, losses, 150)
+        suspects[limit] = np.flatnonzero(selection.ledger.status == 2).tolist()
+    assert suspects[4.0] == wrong
+    assert set(wrong) < set(suspects[0.0])
+    assert len(suspects[0.0]) > 15
+
+
+def test_nobody_is_accused_before_the_likes_have_been_used():
+    losses = np.ones(N)
+    losses[7] = 100.0
+    points = np.random.default_rng(1).normal(0.0, 1.0, (N, 3))
+    selection = _selection(members=4)
+    selection.likes = likes_by_task(points, selection.tasks, np.arange(N))
+    near = selection.likes.near[7]
+    selection.ledger.status[near[:5]] = 2  # excluded, and none of the others used
+    selection.members = [np.setdiff1d(np.arange(N), near)] * 4
+    _play(selection, losses, 80)
+    assert selection.status(7) == "active"
+    selection.members = [np.arange(N)] * 4
+    selection.ledger.status[near] = 0
+    _play(selection, losses, 20, first=80)
+    assert selection.status(7) == "suspect"
+
+
 def test_what_is_still_being_learned_is_no_suspect():
     losses = _broad()
     selection = _selection(members=4, new=0)
@@ -221,6 +259,15 @@ def test_validation_now_and_then_and_at_the_end(tmp_path):
     epochs = [r for r in read_log(config.log) if r["type"] == "epoch"]
     assert [bool(r["valid"]) for r in epochs] == [False, False, True, False, False, True, True]
     assert set(run.trainer.best.epoch.tolist()) <= {2, 5, 6}
+
+
+def test_a_run_knows_who_is_alike(tmp_path):
+    run = Run(settings(tmp_path, clusters(30), epochs=1, selection=RULE), Observer())
+    run.train()
+    pool = np.unique(np.concatenate(run.split.train))
+    near = run.trainer.sampler.likes.near
+    assert set(near[pool].ravel()) <= set(pool.tolist())
+    assert (near[run.split.holdout] == -1).all()
 
 
 def test_a_wrong_label_is_named_at_the_end(tmp_path):
