@@ -135,6 +135,7 @@ def plot(results: list[dict[str, Any]], path: Path) -> None:
 
     matplotlib.use("Agg")
     from matplotlib import pyplot
+    from matplotlib.ticker import NullLocator, StrMethodFormatter
 
     names = list(results[0]["errors"])
     figure, panels = pyplot.subplots(
@@ -153,6 +154,11 @@ def plot(results: list[dict[str, Any]], path: Path) -> None:
             axes.errorbar(x, y, yerr=error, marker="o", capsize=3, label=label)
         axes.set(title=test, xlabel="gradient evaluations per member", ylabel="force RMSE (meV/Å)")
         axes.set(xscale="log", yscale="log")
+        budgets = sorted({count for name, count in groups if name == "uniform"})
+        axes.set_xticks(budgets, [f"{b:,}" for b in budgets])
+        axes.xaxis.set_minor_locator(NullLocator())
+        for set_formatter in (axes.yaxis.set_major_formatter, axes.yaxis.set_minor_formatter):
+            set_formatter(StrMethodFormatter("{x:g}"))
     panels[0, 0].legend()
     figure.savefig(path, dpi=150)
     pyplot.close(figure)
