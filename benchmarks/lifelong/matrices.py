@@ -128,7 +128,7 @@ def curves(results: dict[str, Any], path: Path) -> None:
     from matplotlib import pyplot
     from matplotlib.ticker import LogLocator, StrMethodFormatter
 
-    figure, axes = pyplot.subplots(1, 2, figsize=(9.6, 3.8), layout="constrained")
+    figure, axes = pyplot.subplots(1, 2, figsize=(10.6, 3.8), layout="constrained")
     for method, seeds in runs(results).items():
         all_seeds = np.array([matrix(results, method, seed, "force_rmse") for seed in seeds])
         stages = [k for k in range(all_seeds.shape[1]) if np.isfinite(all_seeds[:, k]).any()]
@@ -146,6 +146,6 @@ def curves(results: dict[str, Any], path: Path) -> None:
         for set_formatter in (axis.yaxis.set_major_formatter, axis.yaxis.set_minor_formatter):
             set_formatter(StrMethodFormatter("{x:g}"))
         axis.set_xticks(range(1, len(names) + 1), names, rotation=45, ha="right")
-    axes[0].legend(fontsize="small")
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside right center", fontsize="small")
     figure.savefig(path, dpi=150)
     pyplot.close(figure)
