@@ -5,9 +5,10 @@ from dataclasses import replace
 import numpy as np
 from lmlp.export.model_file import write_model_file
 from lmlp.io import read_structures, write_structures
+from lmlp.lifelong import outliers
 from lmlp.lifelong.learn import learn, make_learn_config
 from lmlp.lifelong.memory import Memory
-from lmlp.lifelong.outliers import relative_outliers
+from lmlp.lifelong.outliers import check_outliers, relative_outliers
 from lmlp.lifelong.session import LearnRun
 from lmlp.training import Observer, train
 from lmlp.training.rule import SelectionRule
@@ -36,8 +37,8 @@ def test_outliers_by_known_losses():
     assert relative_outliers(check, np.zeros(0), rule).tolist() == [0.0] * 60
 
 
-def test_check_structures_of_a_hard_kind():
-    """Five of a hundred are of a kind whose losses are 400 times as large; one more is wrong."""
+def test_check_structures_of_a_hard_kind(monkeypatch):
+    """Five of a hundred are of a kind with losses 400 times as large; one of these and another are wrong."""
     rng = np.random.default_rng(0)
     rule = SelectionRule()
     size = np.where(np.arange(400) % 20 == 0, 400.0, 1.0)
@@ -50,6 +51,11 @@ def test_check_structures_of_a_hard_kind():
     assert np.flatnonzero(relative_outliers(check, train, rule, likes)).tolist() == [1, 20]
     off = SelectionRule(suspect_likes=0.0)
     assert len(np.flatnonzero(relative_outliers(check, train, off, likes))) == 6
+    # the same, task by task
+    monkeypatch.setattr(outliers, "structure_losses", lambda _, ids: np.concatenate([train, check])[ids])
+    tasks = np.zeros(500, int)
+    named = check_outliers(None, points, tasks, np.arange(400, 500), np.arange(400), rule)
+    assert sorted(named) == [401, 420]
 
 
 def test_wrong_labels_among_check_structures(start):
