@@ -194,9 +194,8 @@ def test_older_version_is_upgraded(
     model: ModelData, content: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def upgrade_v1(header: dict) -> dict:
-        return {**header, "provenance": {"upgraded from": 1}}
+        return {**header, "baseline": None, "provenance": {"upgraded from": 1}}
 
-    monkeypatch.setattr(upgrade, "FORMAT_VERSION", 2)
     monkeypatch.setitem(upgrade.UPGRADES, 1, upgrade_v1)
     (tmp_path / "model.pt").write_bytes(content)
     found = read_model_file(tmp_path / "model.pt")
