@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -58,8 +58,9 @@ def verify_model_file(path: str | Path, data: ModelData, seed: int = 0) -> list[
     """Check that a file gives the model back: same bits of the weights, same energies and gradients.
 
     Reference, TorchScript and core are compared on a random periodic triclinic structure with every element
-    of the model, on one center of a dense structure, on one atom alone, and, where there is a baseline, on
-    dimers of all pairs of elements within its reach.
+    of the model, on one center of a dense structure, on one atom alone, where there is a baseline on dimers
+    of all pairs of elements within its reach, and where there are free atoms on those and on dimers between
+    which their energies are switched on.
 
     Args:
         path: the model file.
@@ -88,6 +89,8 @@ def verify_model_file(path: str | Path, data: ModelData, seed: int = 0) -> list[
         ]
         if data.baseline is not None:
             cases.append(_close_pairs(data))
+        if data.free_atoms:
+            cases += _loose_pairs(data, data.free_atoms)
         for environments, kinds in cases:
             reference = reference_results(data, environments, kinds)
             scripted = _torchscript_results(module, environments, kinds)
@@ -127,17 +130,41 @@ def _close_pairs(data: ModelData) -> tuple[Environments, np.ndarray]:
     pairs = [(a, b) for a in range(n) for b in range(a, n)]
     assert data.baseline is not None
     radii = [data.baseline["pairs"][pair_name(data.elements[a], data.elements[b])] for a, b in pairs]
-    rows = np.arange(2 * len(pairs), dtype=np.int64)
+    # below the inner radius, in the switching and near its end, in turn
+    distances = [
+        (0.7 * inner or 0.1 * outer, 0.5 * (inner + outer), 0.9 * outer)[k % 3]
+        for k, (inner, outer) in enumerate(radii)
+    ]
+    return _dimers(distances), np.array(pairs).ravel()
+
+
+def _loose_pairs(data: ModelData, free: dict[str, Any]) -> list[tuple[Environments, np.ndarray]]:
+    """Let each element with a free atom be a dimer within its switching, and an atom alone."""
+    kinds = [e for e, name in enumerate(data.elements) if name in free]
+    cutoff = float(data.descriptor["cutoff"])
+    # a share of the density, where one neighbor is enough for that
+    shares = [
+        min((0.1, 0.4, 0.8)[k % 3] * free[data.elements[e]]["density"], 0.7) for k, e in enumerate(kinds)
+    ]
+    dimers = _dimers([cutoff * np.sqrt(1.0 - share ** (1.0 / 3.0)) for share in shares])
+    alone = Environments(
+        np.zeros(len(kinds) + 1, dtype=np.int64),
+        np.zeros(0, dtype=np.int64),
+        np.zeros((0, 3)),
+        np.zeros((0, 3), dtype=np.int32),
+    )
+    return [(dimers, np.repeat(kinds, 2)), (alone, np.array(kinds))]
+
+
+def _dimers(distances: Sequence[float]) -> Environments:
+    """Put dimers side by side, too far from each other to be neighbors."""
+    rows = np.arange(2 * len(distances), dtype=np.int64)
     vectors = np.zeros((len(rows), 3))
-    for k, (inner, outer) in enumerate(radii):
-        # below the inner radius, in the switching and near its end, in turn
-        distance = (0.7 * inner or 0.1 * outer, 0.5 * (inner + outer), 0.9 * outer)[k % 3]
-        vectors[2 * k] = distance * np.array([2.0, -1.0, 2.0]) / 3.0
-        vectors[2 * k + 1] = -vectors[2 * k]
-    environments = Environments(
+    vectors[::2] = np.outer(distances, np.array([2.0, -1.0, 2.0]) / 3.0)
+    vectors[1::2] = -vectors[::2]
+    return Environments(
         np.arange(len(rows) + 1, dtype=np.int64), rows ^ 1, vectors, np.zeros((len(rows), 3), dtype=np.int32)
     )
-    return environments, np.array(pairs).ravel()
 
 
 def _first_centers(environments: Environments, n: int) -> Environments:
