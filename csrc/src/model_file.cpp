@@ -205,19 +205,17 @@ void read_free_atoms(const json& header, ModelContent& model) {
     const json& block = member(header, "free_atoms");
     if (block.is_null()) return;
     if (!block.is_object()) fail("free_atoms is " + block.dump() + ", not an object with elements as keys");
-    const std::size_t n = model.elements.size();
-    FreeAtomTable table{model.atomic_energies, std::vector<double>(n)};
+    FreeAtomTable table{model.atomic_energies, std::vector<double>(model.elements.size())};
     for (const auto& [name, entry] : block.items()) {
         const auto found = std::find(model.elements.begin(), model.elements.end(), name);
-        if (found == model.elements.end())
-            fail("free_atoms has " + name + ", which is not one of the elements of the model");
-        if (!entry.is_object() || entry.size() != 2)
+        if (found == model.elements.end()) fail("free_atoms has " + name + ", not an element of the model");
+        if (!entry.is_object() || entry.size() != 2 || !entry.contains("energy") ||
+            !entry.contains("density"))
             fail("free_atoms of " + name + " is " + entry.dump() +
                  ", not an object with exactly the keys energy and density");
         const std::ptrdiff_t e = found - model.elements.begin();
-        const std::string where = "free_atoms of " + name;
-        table.energies[e] = finite_number(member(entry, "energy", where), "free_atoms: energy of " + name);
-        table.densities[e] = finite_number(member(entry, "density", where), "free_atoms: density of " + name);
+        table.energies[e] = finite_number(entry["energy"], "free_atoms: energy of " + name);
+        table.densities[e] = finite_number(entry["density"], "free_atoms: density of " + name);
         if (!(table.densities[e] > 0.0))
             fail("free_atoms: density of " + name + " is " + entry["density"].dump() + ", not above 0");
     }

@@ -116,7 +116,7 @@ def _print(facts: dict[str, Any]) -> None:
 def _free_atoms(block: dict[str, Any] | None) -> str:
     """Write energies of free atoms and the densities of neighbors from which on they do not count."""
     entries = (
-        f"{name} {e['energy']:.6g} (density < {e['density']:.3g})" for name, e in (block or {}).items()
+        f"{name} {e['energy']:.6g} (below density {e['density']:.3g})" for name, e in (block or {}).items()
     )
     return ", ".join(entries) or "not known: atoms without neighbors have arbitrary energies"
 

@@ -93,7 +93,7 @@ def baseline_energy(data: ModelData, a: int, b: int, r: Tensor) -> Tensor:
 
 
 def free_atom_energy(data: ModelData, member: int, element: int, vectors: Tensor) -> Tensor:
-    """Evaluate what free atoms add to one member's energy of one atom with neighbors at ``vectors``, in eV."""
+    """Evaluate what free atoms add to a member's energy of an atom with neighbors at ``vectors``, in eV."""
     entry = (data.free_atoms or {}).get(data.elements[element])
     if entry is None:
         return torch.zeros((), dtype=torch.float64)

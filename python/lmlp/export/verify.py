@@ -58,9 +58,9 @@ def verify_model_file(path: str | Path, data: ModelData, seed: int = 0) -> list[
     """Check that a file gives the model back: same bits of the weights, same energies and gradients.
 
     Reference, TorchScript and core are compared on a random periodic triclinic structure with every element
-    of the model, on one center of a dense structure, on one atom alone, where there is a baseline on dimers
-    of all pairs of elements within its reach, and where there are free atoms on those and on dimers between
-    which their energies are switched on.
+    of the model, on one center of a dense structure, on an atom alone of every element, where there is a
+    baseline on dimers of all pairs of elements within its reach, and where there are free atoms on dimers
+    that are about to become them.
 
     Args:
         path: the model file.
@@ -85,12 +85,12 @@ def verify_model_file(path: str | Path, data: ModelData, seed: int = 0) -> list[
         cases = [
             (list_pairs(_diluted(structure, cutoff), cutoff), species),
             (_first_centers(list_pairs(structure, cutoff), 1), species),
-            (_first_centers(list_pairs(structure, 0.0), 1), species),
+            (_first_centers(list_pairs(structure, 0.0), len(data.elements)), species),
         ]
         if data.baseline is not None:
             cases.append(_close_pairs(data))
         if data.free_atoms:
-            cases += _loose_pairs(data, data.free_atoms)
+            cases.append(_loose_pairs(data, data.free_atoms))
         for environments, kinds in cases:
             reference = reference_results(data, environments, kinds)
             scripted = _torchscript_results(module, environments, kinds)
@@ -138,22 +138,16 @@ def _close_pairs(data: ModelData) -> tuple[Environments, np.ndarray]:
     return _dimers(distances), np.array(pairs).ravel()
 
 
-def _loose_pairs(data: ModelData, free: dict[str, Any]) -> list[tuple[Environments, np.ndarray]]:
-    """Let each element with a free atom be a dimer within its switching, and an atom alone."""
-    kinds = [e for e, name in enumerate(data.elements) if name in free]
+def _loose_pairs(data: ModelData, free: dict[str, Any]) -> tuple[Environments, np.ndarray]:
+    """Put dimers of the elements with free atoms side by side, at distances where the switching is."""
     cutoff = float(data.descriptor["cutoff"])
-    # a share of the density, where one neighbor is enough for that
-    shares = [
-        min((0.1, 0.4, 0.8)[k % 3] * free[data.elements[e]]["density"], 0.7) for k, e in enumerate(kinds)
-    ]
-    dimers = _dimers([cutoff * np.sqrt(1.0 - share ** (1.0 / 3.0)) for share in shares])
-    alone = Environments(
-        np.zeros(len(kinds) + 1, dtype=np.int64),
-        np.zeros(0, dtype=np.int64),
-        np.zeros((0, 3)),
-        np.zeros((0, 3), dtype=np.int32),
-    )
-    return [(dimers, np.repeat(kinds, 2)), (alone, np.array(kinds))]
+    kinds = [e for e, name in enumerate(data.elements) if name in free]
+    distances = []
+    for k, e in enumerate(kinds):
+        # one neighbor may not be enough for the share of the density
+        overlap = min((0.1, 0.4, 0.8)[k % 3] * free[data.elements[e]]["density"], 0.7)
+        distances.append(cutoff * float(np.sqrt(1.0 - overlap ** (1.0 / 3.0))))
+    return _dimers(distances), np.repeat(kinds, 2)
 
 
 def _dimers(distances: Sequence[float]) -> Environments:
