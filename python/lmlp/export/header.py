@@ -52,7 +52,7 @@ def header_of(data: ModelData, weights_sha256: str) -> dict[str, Any]:
 
 
 def _lowest_version(data: ModelData) -> int:
-    """Return the oldest version that can hold a model: its readers must not leave out what they do not know."""
+    """Return the oldest version that can hold a model: readers would leave out what they do not know."""
     if data.free_atoms is not None:
         return 3
     return 1 if data.baseline is None else 2

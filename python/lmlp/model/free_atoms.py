@@ -4,7 +4,7 @@ The features of an atom without neighbors are 0, where a network says what it ha
 model with free atoms has the right energy there, for every member m and center i of element Z:
 
     E_{m,i} += δ_{m,Z} g(ρ_i / ρ_Z),   δ_{m,Z} = E_free[Z] − E_atom[Z] − NN_{m,Z}(0),
-    ρ_i = Σ_j f(r_ij),   f(r) = (1 − (r/r_c)²)³ within the cutoff r_c, else 0,   g(t) = (1 − t)³ for t < 1, else 0.
+    ρ_i = Σ_j f(r_ij),   f(r) = (1 − (r/r_c)²)³ for r < r_c, else 0,   g(t) = (1 − t)³ for t < 1, else 0.
 
 ρ_Z lies below the densities of all training atoms, so that nothing changes where data were; an atom without
 neighbors has the energy E_free exactly. The term is twice continuously differentiable.
