@@ -109,7 +109,7 @@ def _audited(config: TrainConfig, observer: Observer, meta: dict[str, Any]) -> I
     """
     keys = DataKeys(**config.keys.model_dump())
     for files in (config.data, config.valid):
-        n_bound, free = 0, list[FreeAtom]()
+        n, n_bound, free = 0, 0, list[FreeAtom]()
         for n, part in enumerate(chunks(iterate_structures(files, keys), _AUDITED)):
             report = audit(part, cutoff=meta["cutoff"])
             if n == 0 and files is config.data:
@@ -127,5 +127,6 @@ def _audited(config: TrainConfig, observer: Observer, meta: dict[str, Any]) -> I
         if files is config.valid:
             meta["n_held_out"] = n_bound
         else:
-            tell_disagreements(free, observer.on_message)
+            if n > 0:  # no report has seen all of them
+                tell_disagreements(free, observer.on_message)
             meta["free_atoms"] = [to_plain(atom) for atom in free]
