@@ -34,7 +34,7 @@ def check_free_atoms(structures: Sequence[Structure], cutoff: float = DEFAULT_CU
     found = _wrongly_called(structures)
     if not free:
         return found
-    atoms = [free_atom(s) for s in free]
+    atoms = [free_atom(s, cutoff) for s in free]
     elements = ", ".join(sorted({a.element for a in atoms}))
     message = (
         f"{len(free)} isolated atoms (no neighbor within {cutoff:g} Å, or so called): {elements}; they are "

@@ -38,6 +38,8 @@ class FreeAtom:
         source: file and frame.
         state: what the frame tells of charge and spin, as sorted (name, value) pairs.
         charged: whether it tells of a charge other than 0.
+        room: distance of its nearest image in Å; None if there is none within two cutoffs, or if the file
+            calls it free.
     """
 
     element: str
@@ -45,6 +47,7 @@ class FreeAtom:
     source: str
     state: tuple[tuple[str, str], ...] = ()
     charged: bool = False
+    room: float | None = None
 
 
 def is_called_free(structure: Structure) -> bool:
@@ -70,20 +73,30 @@ def set_apart(structures: Sequence[Structure], cutoff: float) -> tuple[list[Stru
     rest, free = [], []
     for s in structures:
         if is_free_atom(s, cutoff):
-            free.append(free_atom(s))
+            free.append(free_atom(s, cutoff))
         else:
             rest.append(s)
     return rest, free
 
 
-def free_atom(structure: Structure) -> FreeAtom:
-    """Return what a structure of one atom says."""
+def free_atom(structure: Structure, cutoff: float) -> FreeAtom:
+    """Return what a structure of one atom says; cutoff in Å."""
     info = {name.lower(): value for name, value in structure.info.items()}
     state = {name: str(info[name]) for name in (*_CHARGES, *_SPINS) if name in info}
     charged = any(_is_charge(info[name]) for name in _CHARGES if name in info)
     return FreeAtom(
-        symbol(int(structure.numbers[0])), structure.energy, structure.source, tuple(state.items()), charged
+        element=symbol(int(structure.numbers[0])),
+        energy=structure.energy,
+        source=structure.source,
+        state=tuple(state.items()),
+        charged=charged,
+        room=None if is_called_free(structure) else _nearest(structure, 2.0 * cutoff),
     )
+
+
+def _nearest(structure: Structure, reach: float) -> float | None:
+    pairs = find_neighbors(structure.positions, structure.cell, structure.pbc, reach)
+    return float(np.linalg.norm(pairs.vectors, axis=1).min()) if pairs.n_pairs else None
 
 
 def to_plain(atom: FreeAtom) -> dict[str, Any]:
@@ -104,7 +117,10 @@ def _is_charge(value: Any) -> bool:
 
 
 def ground_states(atoms: Sequence[FreeAtom]) -> dict[str, FreeAtom]:
-    """Choose one energy per element: the lowest, that of a neutral atom if there is one."""
+    """Choose one energy per element: the lowest, of neutral atoms if there are any, with most room.
+
+    A crystal stretched beyond the cutoff is no free atom yet if there is a better one.
+    """
     chosen: dict[str, FreeAtom] = {}
     for atom in atoms:
         best = chosen.get(atom.element)
@@ -113,8 +129,9 @@ def ground_states(atoms: Sequence[FreeAtom]) -> dict[str, FreeAtom]:
     return {element: chosen[element] for element in sorted(chosen)}
 
 
-def _rank(atom: FreeAtom) -> tuple[bool, float]:
-    return atom.charged, atom.energy if atom.energy is not None else np.inf
+def _rank(atom: FreeAtom) -> tuple[bool, float, float]:
+    room = np.inf if atom.room is None else atom.room
+    return atom.charged, -room, np.inf if atom.energy is None else atom.energy
 
 
 @dataclass(frozen=True)
@@ -144,11 +161,11 @@ def disagreements(atoms: Sequence[FreeAtom]) -> list[Disagreement]:
             continue
         listed = ", ".join(f"{e:.9g}" for e in energies[:5]) + (" …" if len(energies) > 5 else "")
         message = f"isolated atoms of {element} have different energies: {listed} eV"
-        error = _spread_within_files(alike) > CONTRADICTION
+        error = _spread_within_files([a for a in alike if a.room is None]) > CONTRADICTION
         message += (
             "; nothing tells which is right, keep one of them"
             if error
-            else f"; the lowest is taken for the free atom, {best.energy:.9g} eV of {best.source}"
+            else f"; the lowest of those with most room is taken, {best.energy:.9g} eV of {best.source}"
         )
         found.append(Disagreement(message, [a.source for a in alike], error))
     return found
@@ -159,7 +176,7 @@ def _spread_within_files(atoms: Sequence[FreeAtom]) -> float:
     for atom in atoms:
         if atom.energy is not None:
             files.setdefault(atom.source.rpartition(":")[0], []).append(atom.energy)
-    return max(max(energies) - min(energies) for energies in files.values())
+    return max((max(energies) - min(energies) for energies in files.values()), default=0.0)
 
 
 def other_references(

@@ -87,6 +87,19 @@ def test_set_apart_keeps_the_order():
     assert [(a.element, a.source) for a in free] == [("H", "a:0"), ("O", "a:1")]
 
 
+def test_crystals_stretched_beyond_the_cutoff_contradict_nothing():
+    """The end of an equation of state: no neighbor within the cutoff, energies that still change."""
+    cells = [atom("Cu", -1.5 + 0.3 * k, (6.1 + 0.8 * k) * np.eye(3), True, f"e.xyz:{k}") for k in range(4)]
+    finding = found(cells, cutoff=6.0)["isolated-atoms-differ"]
+    assert finding.level == "warning"
+    assert "-0.6 eV of e.xyz:3" in finding.message
+    free = atom("Cu", -0.2, 20 * np.eye(3), True, "a.xyz:0")
+    assert ground_states(set_apart([*cells, free], 6.0)[1])["Cu"].source == "a.xyz:0"
+    # the same box twice
+    twice = [atom("Cu", e, 15 * np.eye(3), True, f"b.xyz:{e}") for e in (-0.2, -0.9)]
+    assert found(twice, cutoff=6.0)["isolated-atoms-differ"].level == "error"
+
+
 def test_bulk_cells_of_one_atom_are_not_called_isolated():
     cells = [atom("Cu", -3.7 - 0.02 * k, (1 + 0.01 * k) * FCC, True, f"e.xyz:{k}") for k in range(9)]
     assert not any(code.startswith("isolated") for code in found(cells))
@@ -100,7 +113,7 @@ def test_the_energy_is_the_lowest_of_neutral_atoms():
         atom("O", None, source="a:3"),
         atom("Na", -4000.0, source="a:4", total_charge=1.0),
     ]
-    chosen = ground_states([free_atom(s) for s in atoms])
+    chosen = ground_states([free_atom(s, 6.0) for s in atoms])
     assert {e: a.source for e, a in chosen.items()} == {"H": "a:1", "Na": "a:4"}
 
 
@@ -199,7 +212,7 @@ def test_a_free_atom_in_training_and_test_data_is_no_overlap():
 
 
 def test_plain_data_and_back():
-    one = free_atom(atom(charge=1, spin=2))
+    one = free_atom(atom(charge=1, spin=2), 6.0)
     assert from_plain(to_plain(one)) == one
     assert one.charged
     assert disagreements([one, one]) == []

@@ -83,7 +83,7 @@ def test_the_command_leaves_free_atoms_out(tmp_path: Path) -> None:
             "--layers",
             "1",
             "--sizes",
-            "4,8",
+            "4,8,16",
             "--repetitions",
             "2",
             "--json",
