@@ -6,7 +6,9 @@
 #include <cstring>
 
 #include "functions/element_weight.hpp"
+#include "functions/form_names.hpp"
 #include "lmlp/error.hpp"
+#include "names.hpp"
 #include "newton_basis.hpp"
 #include "padding.hpp"
 #include "polynomials.hpp"
@@ -17,29 +19,10 @@ namespace {
 
 using Kind = SymmetryFunction::Kind;
 
-template <std::size_t n>
-int form_index(const char* const (&names)[n], const std::string& name) {
-    for (std::size_t i = 0; i < n; ++i)
-        if (name == names[i]) return static_cast<int>(i);
-    return 0;
-}
-
-AngularForm angular_form(const DescriptorSpec& spec) {
-    return static_cast<AngularForm>(form_index(angular_form_names, spec.angular));
-}
-
 // Only the parameters that the form reads, so that rows differing elsewhere share one function.
 AngularParameters angular_parameters(const DescriptorSpec& spec, const SymmetryFunction& f) {
-    switch (angular_form(spec)) {
-        case AngularForm::cos_int:
-            return {f.lambda, 0, f.zeta, 0};
-        case AngularForm::cos:
-            return {f.lambda, f.xi, f.zeta, 0};
-        case AngularForm::bump:
-            return {f.lambda, f.xi, 0, 0};
-        default:
-            return {0, 0, 0, f.l};
-    }
+    const AngularFacts& form = facts(angular_form(spec));
+    return {form.lambda ? f.lambda : 0, form.xi ? f.xi : 0, form.zeta ? f.zeta : 0, form.l ? f.l : 0};
 }
 
 bool same(const AngularParameters& a, const AngularParameters& b) {
@@ -57,11 +40,10 @@ int add_channel(const std::vector<double>& weights, std::vector<std::vector<doub
 void check_selection(const std::string& symbol, std::span<const int> atomic_numbers, std::size_t row) {
     const int z = atomic_number(symbol);
     if (std::find(atomic_numbers.begin(), atomic_numbers.end(), z) != atomic_numbers.end()) return;
-    std::string list;
-    for (int number : atomic_numbers) list += (list.empty() ? "" : ", ") + std::string(lmlp::symbol(number));
-    throw Error(ErrorCode::unknown_element, "descriptor.functions[" + std::to_string(row) +
-                                                "] selects element " + symbol + ", but the model has only " +
-                                                list);
+    throw Error(ErrorCode::unknown_element,
+                "descriptor.functions[" + std::to_string(row) + "] selects element " + symbol +
+                    ", but the model has only " +
+                    join(atomic_numbers, [](int number) { return std::string(lmlp::symbol(number)); }));
 }
 
 }  // namespace
@@ -223,7 +205,7 @@ void Plan::place_correlations() {
 void Plan::add_polynomials() {
     constexpr int max_degree = 64;
     if (angular_.empty() && correlations_.degree() < 0) return;
-    if (!angular_.empty() && view_.angular_form == AngularForm::bump) return;
+    if (!angular_.empty() && !facts(view_.angular_form).polynomial) return;
     int degree = std::max(0, correlations_.degree());
     for (const AngularParameters& a : angular_)
         degree = std::max(degree, polynomial_degree(view_.angular_form, a));
@@ -235,7 +217,7 @@ void Plan::add_polynomials() {
                         std::to_string(max_degree));
     }
     view_.has_moments = true;
-    view_.nonnegative = view_.angular_form != AngularForm::legendre;
+    view_.nonnegative = facts(view_.angular_form).nonnegative;
     view_.degree = degree;
     const std::size_t stride = padded(degree + 1), n_angulars = angular_.size();
     const std::size_t angular_stride = padded(n_angulars);
@@ -300,8 +282,8 @@ void Plan::add_newton_basis() {
 
 void Plan::fill_view(const DescriptorSpec& spec) {
     PlanView& v = view_;
-    v.radial_form = static_cast<RadialForm>(form_index(radial_form_names, spec.radial));
-    v.scaling_form = static_cast<ScalingForm>(form_index(scaling_form_names, spec.scaling));
+    v.radial_form = radial_form(spec);
+    v.scaling_form = scaling_form(spec);
     v.cutoff = spec.cutoff;
     v.angular_cutoff = spec.angular_cutoff;
     v.n_features = static_cast<int>(spec.functions.size());
