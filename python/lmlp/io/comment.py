@@ -1,8 +1,8 @@
-"""The comment line of extended XYZ: ``key=value`` pairs to values and back, so that every text comes out again.
+"""The comment line of extended XYZ: ``key=value`` pairs to values and back, every text as it was.
 
 A value is a number, T or F, an array of these, ``_JSON …`` or a text. What only looks like a number, such as
-``007`` or ``1_0``, is a text. Values whose text is not the one that would be written anew, such as ``1e5`` for
-100000.0, keep their spelling beside them.
+``007`` or ``1_0``, is a text. Values whose text is not the one that would be written anew, such as ``1e5``
+for 100000.0, keep their spelling beside them.
 """
 
 from __future__ import annotations

@@ -86,8 +86,8 @@ def check_output(path: str, kind: str, text: str) -> Checked:
             failure = next((f for f in _FAILURES if f in lower), None)
             if failure is not None:
                 raise DataError(
-                    f"{path} (line {number}): the electrons did not converge ({line.strip()[:80]!r}): energies "
-                    "and forces of this step are no labels; take the step out of the file"
+                    f"{path} (line {number}): the electrons did not converge ({line.strip()[:80]!r}): "
+                    "energies and forces of this step are no labels; take the step out of the file"
                 )
     return Checked(text, cut=cut)
 

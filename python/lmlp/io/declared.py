@@ -39,7 +39,9 @@ _ATOMIC = {
 }
 _ATOMIC_NAMES = ("au", "a.u.", "a.u", "atomic", "atomic units", "atomic_units", "atomic-units")
 _WHOLE = ("unit", "units", "unit_system", "units_system", "unit_style", "units_style")
-_WAY_OUT = "--units-key none (keys.units: none, in Python DataKeys(units=\"none\")) takes the numbers as they are"
+_WAY_OUT = (
+    '--units-key none (keys.units: none, in Python DataKeys(units="none")) takes the numbers as they are'
+)
 
 
 def convert_units(frame: Frame, names: dict[str, str | None], keys: DataKeys, notes: Notes) -> Frame:
@@ -148,7 +150,7 @@ def _check_whole(frame: Frame, key: str, value: str, names: Mapping[str, str | N
 def _complete(
     frame: Frame, names: Mapping[str, str | None], factors: dict[str, tuple[float, str]]
 ) -> dict[str, float]:
-    """Return a factor for every label; of what nothing is said is uncertain beside units that are not ours."""
+    """Return a factor for every label; one without a unit is uncertain beside units that are not ours."""
     known = {quantity: factor for quantity, (factor, _) in factors.items()}
     foreign = [text for factor, text in factors.values() if factor not in (1.0, len(frame))]
     if "virial" not in known and "energy" in known:
@@ -170,15 +172,18 @@ def _converted(
     for label in LABELS:
         store = columns if label == "forces" else entries
         factor = factors.get(label, 1.0)
-        for name in {names[label], *candidates(label, store)} - {None}:
-            if factor != 1.0 and names[label]:
+        chosen = names[label]
+        if chosen is not None and factor != 1.0:
+            for name in {chosen, *candidates(label, store)}:
                 store[name] = _times(store[name], factor)
     length = factors["length"]
     return replace(
         frame,
         entries=entries,
         columns=columns,
-        spellings={k: v for k, v in frame.spellings.items() if k in entries and entries[k] is frame.entries[k]},
+        spellings={
+            k: v for k, v in frame.spellings.items() if k in entries and entries[k] is frame.entries[k]
+        },
         positions=frame.positions if length == 1.0 else frame.positions * length,
         cell=frame.cell if length == 1.0 else frame.cell * length,
     )

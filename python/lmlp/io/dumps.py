@@ -34,8 +34,9 @@ def check_dump(path: str, text: str) -> dict[str, Any]:
         if "fx" in columns and not units:
             warn(f"{path}: no units in the dump: forces are taken in eV/Å, lengths in Å (units metal)")
     if len(units) > 1 or not units <= set(_STYLES):
-        raise DataError(f"{path}: units {', '.join(sorted(units))}; of LAMMPS's styles lmlp reads "
-                        f"{', '.join(_STYLES)}")
+        raise DataError(
+            f"{path}: units {', '.join(sorted(units))}; of LAMMPS's styles lmlp reads {', '.join(_STYLES)}"
+        )
     return {"units": units.pop()} if units else {}
 
 

@@ -54,10 +54,7 @@ def _kind(path: Path) -> str:
 
     kind = ""
     try:
-        if is_compressed(path):
-            kind = _kind_of_content(path)
-        else:
-            kind = filetype(str(path))
+        kind = _kind_of_content(path) if is_compressed(path) else filetype(str(path))
     except LMLPError:
         raise
     except UnknownFileTypeError:
@@ -93,7 +90,9 @@ def _open(path: Path, kind: str) -> tuple[Any, Checked, dict[str, Any]]:
 
     nothing = Checked("")
     if kind == "lammps-dump-binary":
-        raise DataError(f"{path}: binary dumps of LAMMPS say types but no elements; write text with `element`")
+        raise DataError(
+            f"{path}: binary dumps of LAMMPS say types but no elements; write text with `element`"
+        )
     if not ioformats[kind].acceptsfd or ioformats[kind].isbinary:
         if not is_compressed(path):
             return str(path), nothing, {}

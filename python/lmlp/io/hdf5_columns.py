@@ -1,6 +1,6 @@
 """Columns of atoms in an HDF5 file: a group ``columns`` with a dataset for each name and shape.
 
-    columns/0 (attribute name)   values [atoms of these structures, ...]   structures [indices, ascending]
+columns/0 (attribute name)   values [atoms of these structures, ...]   structures [indices, ascending]
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Columns:
     def __init__(self, file: Any, n_atoms: np.ndarray) -> None:
         self.n_atoms = n_atoms
         self.groups: list[tuple[Any, np.ndarray, np.ndarray]] = []
-        groups = file[_GROUP] if _GROUP in file else {}
+        groups = file.get(_GROUP, {})
         for number in sorted(groups, key=int):
             indices = groups[number]["structures"][:]
             first = np.concatenate([[0], np.cumsum(n_atoms[indices])])

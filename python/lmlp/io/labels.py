@@ -201,7 +201,7 @@ def _stress(frame: Frame, names: dict[str, str | None]) -> np.ndarray | None:
     if difference > SAME_STRESS:
         raise DataError(
             f"{frame.source}: {names['stress']} and −{names['virial']}/V differ by {difference:.3g} eV/Å³; "
-            f"leave one out: --virial-key none, or --stress-key none --virial-key {names['virial']} (in Python "
-            "DataKeys(stress=..., virial=...))"
+            f"leave one out: --virial-key none, or --stress-key none --virial-key {names['virial']} (in "
+            "Python DataKeys(stress=..., virial=...))"
         )
     return stress

@@ -68,5 +68,7 @@ def losses(structures: Iterable[Structure], kind: str) -> dict[str, int]:
         if kind == RUNNER:
             lost.update(["stress"] if s.stress is not None else [])
             lost.update(["constraints"] if s.info.get(CONSTRAINED) else [])
-            lost.update(["cell of structures that are not periodic"] if s.cell.any() and not s.pbc.any() else [])
-    return dict(lost)
+            lost.update(
+                ["cell of structures that are not periodic"] if s.cell.any() and not s.pbc.any() else []
+            )
+    return {name: lost[name] for name in sorted(lost, key=lambda name: (name == "stress", name))}

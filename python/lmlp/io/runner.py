@@ -56,7 +56,7 @@ class _Block:
 
 
 def looks_like_runner(lines: Iterable[str]) -> bool:
-    """Tell by its first lines whether a text is an ``input.data``: ``begin`` after blank lines and comments."""
+    """Tell whether a text is an ``input.data``: it has ``begin`` after blank lines and comments."""
     for line in lines:
         if not _is_remark(line):
             return line.strip().lower() == "begin"

@@ -63,7 +63,7 @@ def split_index(path: str | Path) -> tuple[Path, slice]:
     if ":" not in index:
         n = int(index)
         return Path(name), slice(n, n + 1 if n != -1 else None)
-    start, stop, step = (int(x) if x else None for x in (index.split(":") + [""])[:3])
+    start, stop, step = (int(x) if x else None for x in [*index.split(":"), ""][:3])
     if step == 0:
         raise DataError(f"{path}: the step of @{index} is 0; @::10 takes every tenth frame")
     return Path(name), slice(start, stop, step)

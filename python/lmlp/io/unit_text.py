@@ -41,7 +41,9 @@ _NAMES: tuple[tuple[str, float, Powers], ...] = (
 _UNITS: Mapping[str, tuple[float, Powers]] = MappingProxyType(
     {name: (factor, powers) for names, factor, powers in _NAMES for name in names.split()}
 )
-_ALIKE = str.maketrans({"−": "-", "·": "*", "⋅": "*", "×": "*", "⁻": "-", "¹": "1", "²": "2", "³": "3", "_": " "})
+_ALIKE = str.maketrans(
+    {"−": "-", "·": "*", "⋅": "*", "×": "*", "⁻": "-", "¹": "1", "²": "2", "³": "3", "_": " "}
+)
 _TOKEN = re.compile(r"\s*(?:(?P<sign>[()*/])|(?P<name>a0|[a-zåö.]+)(?:\s*\^?\s*(?P<power>[+-]?[0-9]+))?)\s*")
 
 

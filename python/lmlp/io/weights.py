@@ -93,7 +93,7 @@ def _is_zero(frame: Frame, key: str, value: Any, keys: DataKeys) -> bool:
 
 _NO_WEIGHTS = (
     "lmlp has no weights of single structures or atoms, only 0 (left out) and 1; to ignore the others: "
-    "--weights-key none (keys.weights: none, in Python DataKeys(weights=\"none\"))"
+    '--weights-key none (keys.weights: none, in Python DataKeys(weights="none"))'
 )
 
 

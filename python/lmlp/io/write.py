@@ -27,6 +27,7 @@ _COMPRESSORS: dict[str, Callable[[bytes], bytes]] = {
 _EXTXYZ = (".xyz", ".extxyz")
 _RUNNER = (".data",)
 
+
 def write_structures(path: str | Path, structures: Iterable[Structure]) -> None:
     """Write structures; the ending names the format. The file appears under its name only when complete.
 
@@ -61,8 +62,8 @@ def write_structures(path: str | Path, structures: Iterable[Structure]) -> None:
 def left_out(path: Path, structures: Iterable[Structure]) -> str:
     """Say what the format of ``path`` has no place for; empty if it holds everything."""
     kind = _kind(path)
-    parts = [f"{name} ({count})" for name, count in losses(structures, kind).items()]
-    return f"left out, {kind} has no place for it: {', '.join(parts)}" if parts else ""
+    parts = [f"the {name} of {count}" for name, count in losses(structures, kind).items()]
+    return f"{', '.join(parts)} is left out, {kind} has no place for it" if parts else ""
 
 
 def check_writable(path: Path) -> None:
