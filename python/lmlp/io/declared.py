@@ -152,8 +152,9 @@ def _complete(
 ) -> dict[str, float]:
     """Return a factor for every label; one without a unit is uncertain beside units that are not ours."""
     known = {quantity: factor for quantity, (factor, _) in factors.items()}
-    foreign = [text for factor, text in factors.values() if factor not in (1.0, len(frame))]
-    if "virial" not in known and "energy" in known:
+    # stress in GPa beside energies in eV is usual
+    foreign = [t for q, (f, t) in factors.items() if q != "stress" and f not in (1.0, len(frame))]
+    if "virial" not in known and "energy" in known and "atom" not in factors["energy"][1].lower():
         known["virial"] = known["energy"]
     for label in LABELS:
         if names[label] and label not in known and foreign:
