@@ -28,9 +28,10 @@ def check_dump(path: str, text: str) -> dict[str, Any]:
         if "element" not in columns and not ("mass" in columns and _masses_fit(lines, columns)):
             raise DataError(
                 f"{path}: says types but no elements (columns {' '.join(columns)}). Write the dump with the "
-                "column `element` and `dump_modify ID element H O …`; this file can be read in Python with "
-                "ase.io.read(file, index=':', specorder=['H', 'O', …]) and written as extended XYZ"
+                "column `element` and `dump_modify ID element H O …`; `rerun` writes an old one anew"
             )
+        if {"element", "type"} <= set(columns) and _default_elements(lines, columns):
+            warn(f"{path}: all atoms are C, as LAMMPS writes without dump_modify element; their types differ")
         if "fx" in columns and not units:
             warn(f"{path}: no units in the dump: forces are taken in eV/Å, lengths in Å (units metal)")
     if len(units) > 1 or not units <= set(_STYLES):
@@ -44,14 +45,25 @@ def _masses_fit(lines: Sequence[str], columns: Sequence[str]) -> bool:
     """Tell whether every mass is that of an element; isotopes and coarse grains are not."""
     from ase.data import atomic_masses
 
-    place, inside = columns.index("mass"), False
-    masses: set[float] = set()
+    masses = [float(mass) for mass in _column(lines, columns, "mass")]
+    return all(abs(atomic_masses[1:] - mass).min() <= _MASS_TOLERANCE for mass in masses)
+
+
+def _default_elements(lines: Sequence[str], columns: Sequence[str]) -> bool:
+    """Tell whether all types are carbon, which is what LAMMPS writes if it is told nothing."""
+    return _column(lines, columns, "element") == {"C"} and len(_column(lines, columns, "type")) > 1
+
+
+def _column(lines: Sequence[str], columns: Sequence[str], name: str) -> set[str]:
+    """Return the different words of a column in all frames."""
+    place, inside = columns.index(name), False
+    found: set[str] = set()
     for line in lines:
         if line.startswith("ITEM:"):
             inside = line.startswith("ITEM: ATOMS")
         elif inside and len(words := line.split()) > place:
-            masses.add(float(words[place]))
-    return all(abs(atomic_masses[1:] - mass).min() <= _MASS_TOLERANCE for mass in masses)
+            found.add(words[place])
+    return found
 
 
 def check_data_file(path: str, text: str) -> None:

@@ -93,7 +93,8 @@ def _open(path: Path, kind: str) -> tuple[Any, Checked, dict[str, Any]]:
         raise DataError(
             f"{path}: binary dumps of LAMMPS say types but no elements; write text with `element`"
         )
-    if not ioformats[kind].acceptsfd or ioformats[kind].isbinary:
+    takes_text = ioformats[kind].acceptsfd and not ioformats[kind].isbinary
+    if not takes_text and not kind.endswith(("-out", "-output")):
         if not is_compressed(path):
             return str(path), nothing, {}
         with open_stream(path, "rb") as stream:
@@ -109,7 +110,7 @@ def _open(path: Path, kind: str) -> tuple[Any, Checked, dict[str, Any]]:
     if checked.cut:
         steps = "" if checked.n_steps is None else f": {checked.n_steps} complete steps are read"
         warn(f"{path}: the calculation did not end as it should, or the file is cut{steps}")
-    return _NamedText(checked.text, str(path)), checked, options
+    return _NamedText(checked.text, str(path)) if takes_text else str(path), checked, options
 
 
 def _images(source: Any, kind: str, path: Path, options: dict[str, Any]) -> Iterator[Any]:

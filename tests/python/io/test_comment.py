@@ -156,8 +156,8 @@ def test_keys_of_the_format_in_any_case(tmp_path, names):
     lattice, properties, pbc = names
     path = tmp_path / "a.xyz"
     path.write_text(
-        f'1\n{lattice}="4 0 0 0 4 0 0 0 4" {properties}=Species:s:1:Pos:r:3:Force:r:3 {pbc}="T T F" Energy=-1.5\n'
-        "O 0 0 0 1 2 3\n"
+        f'1\n{lattice}="4 0 0 0 4 0 0 0 4" {properties}=Species:s:1:Pos:r:3:Force:r:3 {pbc}="T T F" '
+        "Energy=-1.5\nO 0 0 0 1 2 3\n"
     )
     (s,) = read_structures(path)
     assert s.cell.diagonal().tolist() == [4, 4, 4]

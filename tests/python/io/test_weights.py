@@ -10,7 +10,8 @@ LABELS = {"energy", "forces", "stress"}
 
 def write(tmp_path, *said, columns="", words=("", "")):
     path = tmp_path / "data.xyz"
-    head = f'Lattice="3 0 0 0 3 0 0 0 3" pbc="T T T" Properties=species:S:1:pos:R:3:forces:R:3{columns} energy=-2.0'
+    head = 'Lattice="3 0 0 0 3 0 0 0 3" pbc="T T T" energy=-2.0 '
+    head += f"Properties=species:S:1:pos:R:3:forces:R:3{columns}"
     atoms = f"H 0 0 0 1 0 0 {words[0]}\nH 0 0 1 -1 0 0 {words[1]}\n"
     path.write_text("".join(f"2\n{head} {text}\n{atoms}" for text in said))
     return path
@@ -86,7 +87,7 @@ def test_other_weights_are_refused_by_name(tmp_path, said, match):
 
 @pytest.mark.parametrize("value", ["-1", "high", "nan", "inf", '"1 2"', "T"])
 def test_what_is_no_weight(tmp_path, value):
-    with pytest.raises(DataError, match="config_energy_weight=.* is no weight"):
+    with pytest.raises(DataError, match=r"config_energy_weight=.* is no weight"):
         read_structures(write(tmp_path, f"config_energy_weight={value}"), DataKeys(weights="none"))
 
 
