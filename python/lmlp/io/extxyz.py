@@ -201,7 +201,7 @@ def _checked(
                 values.append(convert_word(word))
             except ValueError:
                 raise DataError(
-                    f"{where} (line {raw.line + 2 + n}): {name} of atom {n}: {word!r} is {complaint}"
+                    f"{where} (line {raw.line + 2 + n}): {name} of atom {n}: {str(word)!r} is {complaint}"
                 ) from None
     return np.array(values).reshape(block.shape)
 

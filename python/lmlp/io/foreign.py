@@ -118,10 +118,24 @@ def _images(source: Any, kind: str, path: Path, options: dict[str, Any]) -> Iter
     import ase.io
 
     try:
-        yield from ase.io.iread(source, index=":", format=kind, **options)
+        if kind in ("db", "json"):
+            yield from _rows(source, kind)
+        else:
+            yield from ase.io.iread(source, index=":", format=kind, **options)
     except Exception as error:
         text = str(error) or type(error).__name__
         raise DataError(f"{path}: cannot be read as {kind}: {text}") from error
+
+
+def _rows(source: Any, kind: str) -> Iterator[Any]:
+    """Read the rows of a database with their key-value pairs, which ASE's reader drops."""
+    import ase.db
+
+    with ase.db.connect(source, type=kind, serial=True) as database:
+        for row in database.select():
+            atoms = row.toatoms()
+            atoms.info.update(row.key_value_pairs)
+            yield atoms
 
 
 def _from_atoms(atoms: Any, source: str, *, made_up: bool) -> Frame:

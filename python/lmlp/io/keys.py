@@ -80,19 +80,18 @@ def is_free_energy(name: str) -> bool:
     return name.lower() in FREE_ENERGY
 
 
-# words of names that are about a label, but not the label of the structure
-_OTHER = {
-    "sigma", "uncertainty", "error", "err", "std", "stdev", "var", "variance", "weight", "weights", "mask",
-    "unit", "units", "atom", "per", "shift", "kinetic", "gap", "fermi", "cutoff", "repulsion", "hull",
-    "formation", "mae", "rmse", "max", "fmax", "min", "norm", "rms", "tol", "tolerance", "type", "constant",
-    "field", "change", "e0", "lmlp", "nuclear", "zero", "correction", "dispersion", "binding", "cohesive",
-}  # fmt: skip
+# words in names that are about a label, but not the label of the structure in eV and Å
+_OTHER_WORDS = """
+sigma uncertainty error err std stdev var variance weight weights mask unit units type tol tolerance atom per
+shift kinetic gap fermi cutoff repulsion nuclear hull formation binding cohesive zero correction dispersion
+mae rmse max fmax min norm rms constant field change e0 lmlp hartree ha ry rydberg kcal kj mev
+"""
 
 
 def lookalikes(label: str, names: Iterable[str]) -> list[str]:
     """Return names that are no guess for ``label`` but may be it, for messages."""
     stem = {"energy": "energ", "forces": "forc", "stress": "stress", "virial": "virial"}[label]
-    return [n for n in names if stem in n.lower() and not _OTHER & _words(n)]
+    return [n for n in names if stem in n.lower() and _words(n).isdisjoint(_OTHER_WORDS.split())]
 
 
 def _words(name: str) -> set[str]:

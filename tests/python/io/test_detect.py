@@ -169,7 +169,9 @@ def test_no_stress_is_no_virial(tmp_path, keys, label):
     assert read_structures(path)[0].stress is not None
     assert read_structures(path, keys)[0].stress is None
     if label == "virial":
-        assert read_structures(path, DataKeys(stress="none", virial="virial"))[0].stress[0, 0] == pytest.approx(-1 / 40)
+        assert read_structures(path, DataKeys(stress="none", virial="virial"))[0].stress[
+            0, 0
+        ] == pytest.approx(-1 / 40)
 
 
 def test_one_stress_in_two_shapes(tmp_path):
@@ -186,6 +188,7 @@ def test_only_plausible_names_are_suggested():
     names = [
         "energy_sigma", "energy_uncertainty", "config_energy_weight", "energyError", "energy_per_atom",
         "kinetic_energy", "lmlp_energy", "MACE_energy", "energy_pbe", "E_energyTotal", "energy-unit",
+        "energy_hartree",
     ]  # fmt: skip
     assert lookalikes("energy", names) == ["MACE_energy", "energy_pbe", "E_energyTotal"]
     columns = ["force_mask", "forces_weight", "forces_std", "dft_forces_pbe", "forcesPBE", "lmlp_forces"]

@@ -105,6 +105,22 @@ def test_two_energies_in_a_trajectory(tmp_path):
     assert read_structures(tmp_path / "two.traj", DataKeys(energy="calculator.energy"))[0].energy == -2.0
 
 
+def test_pairs_of_a_database_are_read(tmp_path):
+    from ase.db import connect
+
+    atoms = molecule("H2O")
+    atoms.calc = SinglePointCalculator(atoms, energy=-2.0, forces=np.ones((3, 3)))
+    for name in ("a.db", "b.json"):
+        with connect(tmp_path / name) as database:
+            database.write(atoms, config_type="water", n=1)
+            database.write(atoms, config_energy_weight=0, n=2)
+        with pytest.warns(DataWarning, match="config_energy_weight is 0: no energy"):
+            first, second = read_structures(tmp_path / name)
+        assert (first.energy, first.info["config_type"], first.info["n"]) == (-2.0, "water", 1)
+        assert (second.energy, second.info["n"]) == (None, 2)
+        assert [s.info["n"] for s in read_structures(f"{tmp_path / name}@:1")] == [1]
+
+
 # --- VASP
 
 
