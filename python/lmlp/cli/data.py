@@ -142,18 +142,16 @@ def split(
 
       lmlp data split all.xyz --train train.xyz --test test.xyz --test-size 900 --method farthest-point
     """
-    from lmlp.errors import InvalidArgumentError
     from lmlp.io.split import split as divide
 
-    if method not in ("random", "farthest-point"):
-        raise InvalidArgumentError(f"--method {method!r}: choose random or farthest-point")
+    _check_method(method)
     targets = [train, test] if valid is None else [train, valid, test]
     _check_targets(targets, force=force)
     keys = _keys(energy_key, forces_key, stress_key, virial_key, weights_key, units_key)
     structures = _read(files, keys, runner_units)
-    chooser = _farthest(structures, preset, cutoff) if method == "farthest-point" else None
+    first = _farthest(structures, preset, cutoff) if method == "farthest-point" else None
     sizes = [test_size] if valid is None else [valid_size, test_size]
-    parts = divide(structures, sizes, seed=seed, first=chooser)
+    parts = divide(structures, sizes, seed=seed, first=first)
     for path, part in zip(targets, parts, strict=True):
         _write(path, [structures[i] for i in part])
 
@@ -243,6 +241,13 @@ def _read_both(
         return read_structures(paths, keys, runner_units=units if any_runner(paths) else None)
 
     return read(files), read(others) if others else []
+
+
+def _check_method(method: str) -> None:
+    from lmlp.errors import InvalidArgumentError
+
+    if method not in ("random", "farthest-point"):
+        raise InvalidArgumentError(f"--method {method!r}: choose random or farthest-point")
 
 
 def _check_targets(targets: list[Path], *, force: bool) -> None:

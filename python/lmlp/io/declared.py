@@ -7,7 +7,7 @@ after it, joined by ``-``, ``_`` or nothing, in any case; and ``unit``, ``units`
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -59,50 +59,55 @@ def convert_units(frame: Frame, names: dict[str, str | None], keys: DataKeys, no
     if keys.units == NONE:
         return frame
     said = list(_declarations(frame, names))
-    if not said:
-        return frame
     factors: dict[str, tuple[float, str]] = {}
-    for quantity, key, value in said:
-        if quantity == "all":
-            _check_whole(frame, key, value, names)
-        elif quantity == "length" or names[quantity]:
-            factor = _factor(frame, quantity, key, value)
-            if quantity in factors and factors[quantity][0] != factor:
-                raise DataError(f"{frame.source}: {factors[quantity][1]} and {key}={value} differ")
-            factors[quantity] = factor, f"{key}={value}"
-    if all(factor == 1.0 for factor, _ in factors.values()):
-        return frame
-    for quantity, (factor, text) in factors.items():
-        if factor != 1.0:
-            what = {"length": "positions and cell", "forces": "the forces"}.get(quantity, f"the {quantity}")
-            notes.add(f"{text}: {what} converted to {_OURS[quantity]}", frame.source)
-    return _converted(frame, names, _complete(frame, names, factors), {key for _, key, _ in said})
+    foreign: list[str] = []  # what is said in units that are not ours, of whatever label
+    for quantity, text, value, _ in said:
+        factor = _factor(frame, quantity, text, value, names) if quantity else 1.0
+        if quantity and factor is not None:
+            if factors.get(quantity, (factor,))[0] != factor:
+                raise DataError(f"{frame.source}: {factors[quantity][1]} and {text}={value} differ")
+            factors[quantity] = factor, f"{text}={value}"
+            # stress in GPa beside energies in eV is usual
+            if quantity != "stress" and factor not in (1.0, len(frame)):
+                foreign.append(f"{text}={value}")
+    _check_whole(frame, [(text, value) for quantity, text, value, _ in said if not quantity], names, foreign)
+    complete = _complete(frame, names, factors, foreign)
+    read = {q: factor for q, factor in complete.items() if factor != 1.0 and (q == "length" or names[q])}
+    for quantity, factor in read.items():
+        text = factors.get(quantity, factors.get("energy", (factor, "")))[1]
+        what = {"length": "positions and cell", "forces": "the forces"}.get(quantity, f"the {quantity}")
+        notes.add(f"{text}: {what} converted to {_OURS[quantity]}", frame.source)
+    return _converted(frame, names, read, {key for *_, key in said}) if read else frame
 
 
-def _declarations(frame: Frame, names: Mapping[str, str | None]) -> Iterator[tuple[str, str, Any]]:
-    """Yield quantity (or ``all``), key and value of every entry about units."""
-    own = {name.lower().replace("-", "_"): label for label, name in names.items() if name}
+def _declarations(frame: Frame, names: Mapping[str, str | None]) -> Iterator[tuple[str, str, Any, str]]:
+    """Yield quantity (empty: all), the key to name, the value and the key of every entry about units."""
+    own = {_plain(name): label for label, name in names.items() if name}
+    quantities = {**_QUANTITIES, **own}
     for key, value in frame.entries.items():
-        plain = key.lower().replace("-", "_")
-        if "unit" not in plain:
+        name = _plain(key)
+        if "unit" not in name:
             continue
-        if plain in _WHOLE:
-            if isinstance(value, Mapping):
-                for name, unit in value.items():
-                    quantity = {**_QUANTITIES, **own}.get(str(name).lower())
-                    if quantity is not None:
-                        yield quantity, f"{key}.{name}", unit
-            elif isinstance(value, str):
-                yield "all", key, value
-            continue
-        stem = re.sub(r"^units?_|_?units?$", "", plain)
-        quantity = {**_QUANTITIES, **own}.get(stem)
-        if quantity is not None:
-            yield quantity, key, value
+        if name not in _WHOLE:
+            quantity = quantities.get(re.sub(r"^units?_|_?units?$", "", name))
+            if quantity is not None:
+                yield quantity, key, value, key
+        elif isinstance(value, Mapping):
+            for part, unit in value.items():
+                if _plain(str(part)) in quantities:
+                    yield quantities[_plain(str(part))], f"{key}: {part}", unit, key
+        elif isinstance(value, str):
+            yield "", key, value, key
 
 
-def _factor(frame: Frame, quantity: str, key: str, value: Any) -> float:
-    """Return the factor to eV and Å."""
+def _plain(key: str) -> str:
+    return re.sub(r"[-.: ]", "_", key.lower())
+
+
+def _factor(
+    frame: Frame, quantity: str, key: str, value: Any, names: Mapping[str, str | None]
+) -> float | None:
+    """Return the factor to eV and Å; None for an unknown unit of a label that is not read."""
     if isinstance(value, str):
         if value.strip().lower() in _ATOMIC_NAMES:
             return _ATOMIC[quantity]
@@ -114,6 +119,8 @@ def _factor(frame: Frame, quantity: str, key: str, value: Any) -> float:
         per_atom = atoms == -1 and quantity in ("energy", "virial")
         if (energy, length) == wanted and mol == 0 and (atoms == 0 or per_atom):
             return _exact(factor) * (len(frame) if per_atom else 1)
+    if quantity != "length" and not names[quantity]:
+        return None
     raise DataError(
         f"{frame.source}: {key}={value}: not a unit of {quantity} that lmlp knows; its own is "
         f"{_OURS[quantity]}. {_WAY_OUT}"
@@ -125,35 +132,39 @@ def _exact(factor: float) -> float:
     return 1.0 if abs(factor - 1.0) < 1e-12 else factor
 
 
-def _check_whole(frame: Frame, key: str, value: str, names: Mapping[str, str | None]) -> None:
-    """Accept units for everything only where they are lmlp's own."""
-    words = [w for w in re.split(r"[,;\s]+", value.strip()) if w]
-    if [w.lower() for w in words] == ["metal"] and not names["stress"]:  # LAMMPS: stress is in bar
-        return
-    for word in words or [value]:
-        try:
-            factor, powers = parse_unit(word)
-        except ValueError:
-            factor, powers = 0.0, (0, 0, 0, 0)
-        if _exact(factor) != 1.0 or powers not in (
-            (1, 0, 0, 0),
-            (1, -1, 0, 0),
-            (1, -3, 0, 0),
-            (0, 1, 0, 0),
-        ):
+def _check_whole(
+    frame: Frame, said: Sequence[tuple[str, str]], names: Mapping[str, str | None], foreign: Sequence[str]
+) -> None:
+    """Accept units for everything only where they are lmlp's own, and nothing says otherwise."""
+    for key, value in said:
+        if foreign:
+            raise DataError(f"{frame.source}: {key}={value} and {foreign[0]} differ. {_WAY_OUT}")
+        words = [w for w in re.split(r"[,;\s]+", value.strip()) if w] or [value]
+        if [w.lower() for w in words] == ["metal"] and not names["stress"]:  # LAMMPS: stress is in bar
+            continue
+        if not all(_is_ours(word) for word in words):
             raise DataError(
                 f"{frame.source}: {key}={value}: not lmlp's units (eV, Å, eV/Å, eV/Å³), and it does not say "
                 f"which quantity has which: name them one by one (energy-unit=…, force-unit=…). {_WAY_OUT}"
             )
 
 
+def _is_ours(word: str) -> bool:
+    try:
+        factor, powers = parse_unit(word)
+    except ValueError:
+        return False
+    return _exact(factor) == 1.0 and powers in ((1, 0, 0, 0), (1, -1, 0, 0), (1, -3, 0, 0), (0, 1, 0, 0))
+
+
 def _complete(
-    frame: Frame, names: Mapping[str, str | None], factors: dict[str, tuple[float, str]]
+    frame: Frame,
+    names: Mapping[str, str | None],
+    factors: dict[str, tuple[float, str]],
+    foreign: Sequence[str],
 ) -> dict[str, float]:
     """Return a factor for every label; one without a unit is uncertain beside units that are not ours."""
     known = {quantity: factor for quantity, (factor, _) in factors.items()}
-    # stress in GPa beside energies in eV is usual
-    foreign = [t for q, (f, t) in factors.items() if q != "stress" and f not in (1.0, len(frame))]
     if "virial" not in known and "energy" in known and "atom" not in factors["energy"][1].lower():
         known["virial"] = known["energy"]
     for label in LABELS:
@@ -162,22 +173,22 @@ def _complete(
                 f"{frame.source}: {foreign[0]}, but nothing says in which unit the {label} is: add "
                 f"{label}-unit=…. {_WAY_OUT}"
             )
-    return {"length": 1.0, **known}
+    return known
 
 
 def _converted(
     frame: Frame, names: Mapping[str, str | None], factors: Mapping[str, float], said: set[str]
 ) -> Frame:
-    entries = {k: v for k, v in frame.entries.items() if k not in said and k not in _nested(said)}
+    """Multiply what is read, and what else could be taken for it; drop the entries that named the units."""
+    entries = {k: v for k, v in frame.entries.items() if k not in said}
     columns = dict(frame.columns)
     for label in LABELS:
         store = columns if label == "forces" else entries
-        factor = factors.get(label, 1.0)
         chosen = names[label]
-        if chosen is not None and factor != 1.0:
+        if chosen is not None and label in factors:
             for name in {chosen, *candidates(label, store)}:
-                store[name] = _times(store[name], factor)
-    length = factors["length"]
+                store[name] = _times(store[name], factors[label])
+    length = factors.get("length")
     return replace(
         frame,
         entries=entries,
@@ -185,13 +196,9 @@ def _converted(
         spellings={
             k: v for k, v in frame.spellings.items() if k in entries and entries[k] is frame.entries[k]
         },
-        positions=frame.positions if length == 1.0 else frame.positions * length,
-        cell=frame.cell if length == 1.0 else frame.cell * length,
+        positions=frame.positions if length is None else frame.positions * length,
+        cell=frame.cell if length is None else frame.cell * length,
     )
-
-
-def _nested(said: set[str]) -> set[str]:
-    return {key.partition(".")[0] for key in said}
 
 
 def _times(value: Any, factor: float) -> Any:

@@ -130,6 +130,7 @@ def test_own_units_change_nothing(tmp_path, said, recwarn):
         ("energy-unit=hartree", r"energy-unit=hartree, but nothing says in which unit the forces"),
         ("force-unit=hartree/bohr", r"nothing says in which unit the energy"),
         ("energy_unit=hartree energy-unit=eV", r"energy_unit=hartree and energy-unit=eV differ"),
+        ("units=eV energy-unit=hartree force-unit=hartree/bohr", r"units=eV and energy-unit=hartree differ"),
         ("units=hartree", r"units=hartree"),
         ("units=atomic", r"units=atomic"),
         ("units=real", r"units=real"),
@@ -141,6 +142,26 @@ def test_what_is_not_certain_is_refused_by_name(tmp_path, said, message):
         read(tmp_path, said)
     assert "--units-key none" in str(caught.value) or "differ" in str(caught.value)
     assert read(tmp_path, said, DataKeys(units="none")).energy == -2.0
+
+
+def test_units_of_a_label_that_is_not_read_make_the_others_uncertain(tmp_path):
+    with pytest.raises(DataError, match="energy-unit=hartree, but nothing says in which unit the forces"):
+        read(tmp_path, "energy-unit=hartree", DataKeys(energy="none"))
+
+
+@pytest.mark.parametrize("key", ["energy.unit", "energy:unit", "Energy-Units"])
+def test_other_joints(tmp_path, key):
+    with pytest.warns(DataWarning, match="the energy converted"):
+        s = read(tmp_path, f"{key}=meV force_unit=meV/A")
+    assert s.energy == pytest.approx(-0.002)
+
+
+def test_units_as_a_table(tmp_path):
+    table = '"_JSON {\\"energy\\": \\"Ha\\", \\"forces\\": \\"Ha/bohr\\", \\"program\\": \\"x\\"}"'
+    with pytest.warns(DataWarning, match="units: energy=Ha"):
+        s = read(tmp_path, f"units={table}")
+    assert s.energy == pytest.approx(-2 * HARTREE)
+    assert "units" not in s.info
 
 
 def test_units_of_the_name_that_is_read(tmp_path):
