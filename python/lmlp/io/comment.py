@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-SPELLINGS = "spellings"
+SPELLINGS = "entry_spellings"
 """Entry of ``Structure.info``: key -> text in the file, where it differs from the text that is written."""
 
 TRUE = {"T", "True", "true", "TRUE"}

@@ -37,6 +37,7 @@ _ATOMIC = {
     "virial": HARTREE,
     "length": BOHR,
 }
+_PLURALS = {"length": "positions and cell are", "forces": "the forces are"}
 _ATOMIC_NAMES = ("au", "a.u.", "a.u", "atomic", "atomic units", "atomic_units", "atomic-units")
 _WHOLE = ("unit", "units", "unit_system", "units_system", "unit_style", "units_style")
 _WAY_OUT = (
@@ -75,7 +76,7 @@ def convert_units(frame: Frame, names: dict[str, str | None], keys: DataKeys, no
     read = {q: factor for q, factor in complete.items() if factor != 1.0 and (q == "length" or names[q])}
     for quantity, factor in read.items():
         text = factors.get(quantity, factors.get("energy", (factor, "")))[1]
-        what = {"length": "positions and cell", "forces": "the forces"}.get(quantity, f"the {quantity}")
+        what = _PLURALS.get(quantity, f"the {quantity} is")
         notes.add(f"{text}: {what} converted to {_OURS[quantity]}", frame.source)
     return _converted(frame, names, read, {key for *_, key in said}) if read else frame
 

@@ -20,7 +20,7 @@ from lmlp.io.frame import Frame
 _PROPERTY_TYPES = {"R", "I", "S", "L"}
 _COUNT = re.compile(r"[0-9]+", re.ASCII)
 _SPECIAL = ("lattice", "properties", "pbc")
-_COLUMNS = ("species", "pos", "z", "move_mask")
+_COLUMNS = ("species", "pos", "move_mask")
 
 
 @dataclass(frozen=True)
@@ -222,7 +222,8 @@ def _to_integer(word: str) -> int:
 
 def _atomic_numbers(columns: dict[str, np.ndarray], raw: RawFrame, where: str) -> np.ndarray:
     """Take the elements from ``species`` (symbols, or atomic numbers) or ``Z``; both must agree."""
-    found = [_elements(name, columns.pop(name), raw, where) for name in ("species", "z") if name in columns]
+    names = {"species", "Z"} & columns.keys() or {"z"} & columns.keys()
+    found = [_elements(name, columns.pop(name), raw, where) for name in sorted(names)]
     if not found:
         raise DataError(f"{where} (line {raw.line + 1}): neither species nor Z in Properties")
     for n in np.flatnonzero(found[0] != found[-1])[:1]:

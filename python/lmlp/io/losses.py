@@ -16,7 +16,7 @@ _OWN = {LABEL_KEYS, CONSTRAINED, SPELLINGS}
 # entries that would be read as labels or cell; what is in the fields of the structure is written instead
 _LABELS = {"energy", "stress", "virial"}
 _KEYS_OF_FORMAT = {"lattice", "properties", "pbc"}
-_COLUMNS_OF_FORMAT = {"species", "pos", "z", "forces", "numbers", "positions"}
+_COLUMNS_OF_FORMAT = {"species", "pos", "forces", "numbers", "positions"}
 _NOT_IN_NAMES = " \t\"'{}[]\\=,:"
 
 
@@ -42,7 +42,7 @@ def writable_columns(structure: Structure, kind: str) -> list[str]:
 
 def _is_name(name: str) -> bool:
     usable = bool(name) and name.isprintable() and not any(c in _NOT_IN_NAMES for c in name)
-    return usable and name.lower() not in _COLUMNS_OF_FORMAT
+    return usable and name != "Z" and name.lower() not in _COLUMNS_OF_FORMAT
 
 
 def _are_words(column: np.ndarray) -> bool:

@@ -32,8 +32,8 @@ def read_structures(
     Files ending in .xz, .gz or .bz2 are decompressed as a stream. ``file@start:stop:step`` selects frames as
     in ASE. Forces are those of the file, never altered by constraints. ``Structure.info`` and
     ``Structure.columns`` hold what else the frame has; under ``label_keys`` stand the names that the labels
-    had in the file, under ``constrained_atoms`` the atoms that a constraint holds, under ``spellings`` the
-    texts of numbers that are written in another way.
+    had in the file, under ``constrained_atoms`` the atoms that a constraint holds, under ``entry_spellings``
+    the texts of numbers that are written in another way.
 
     A label whose weight is 0, a structure whose weight is 0 and a step of a calculation that did not converge
     are left out, units that the file names are converted: each is told as a DataWarning.

@@ -107,8 +107,9 @@ def _lines(structure: Structure) -> Iterator[str]:
         head.append(f"energy={float(structure.energy)!r}")
     if structure.stress is not None:
         head.append(f'stress="{_join(structure.stress)}"')
-    spelled = structure.info.get(SPELLINGS, {})
-    head += [write_pair(k, structure.info[k], spelled) for k in writable_entries(structure, EXTXYZ)]
+    spelled = structure.info.get(SPELLINGS)
+    texts = spelled if isinstance(spelled, dict) else {}
+    head += [write_pair(k, structure.info[k], texts) for k in writable_entries(structure, EXTXYZ)]
     head.append('pbc="' + " ".join("T" if p else "F" for p in structure.pbc) + '"')
     yield f"{len(structure)}\n"
     yield " ".join(head) + "\n"

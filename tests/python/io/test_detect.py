@@ -125,7 +125,7 @@ def test_atomic_numbers(tmp_path, species):
     [
         ("species:S:1", "species:L:1", "species of atom 0: 'H' is neither"),
         ("species:S:1:pos:R:3", "species:S:2:pos:R:2", "species in Properties must be"),
-        ("species:S:1", "Z:L:1", "z of atom 0"),
+        ("species:S:1", "Z:L:1", "Z of atom 0"),
         ("species:S:1", "name:S:1", "neither species nor Z"),
         ("pos:R:3", "pos:S:3", "must be pos:R:3"),
         ("pos:R:3", "pos:R:1:b:R:2", "must be pos:R:3"),
@@ -150,6 +150,14 @@ def test_malformed_files_are_named(tmp_path, old, new, message):
     assert old in XYZ
     with pytest.raises(DataError, match=message):
         read_structures(put(tmp_path, XYZ.replace(old, new, 1)))
+
+
+def test_a_column_z_beside_species_is_a_column(tmp_path):
+    (s,) = read_structures(
+        put(tmp_path, XYZ.replace("forces:R:3", "forces:R:2:z:R:1")), DataKeys(forces="none")
+    )
+    assert s.columns["z"].tolist() == [0, 0]
+    assert s.numbers.tolist() == [1, 1]
 
 
 def test_species_and_numbers_must_agree(tmp_path):

@@ -91,7 +91,7 @@ def test_declared_units_are_converted_and_told(tmp_path, said, energy, force, le
 
 
 def test_stress_and_virial_are_converted(tmp_path):
-    with pytest.warns(DataWarning, match="stress_unit=GPa: the stress converted"):
+    with pytest.warns(DataWarning, match="stress_unit=GPa: the stress is converted"):
         s = read(tmp_path, "stress_unit=GPa" + STRESS)
     np.testing.assert_allclose(np.diag(s.stress), GPA * np.array([0.1, 0.2, 0.3]), rtol=1e-12)
     said = "energy-unit=hartree force-unit=hartree/bohr" + STRESS.replace("stress", "virial")
@@ -151,7 +151,7 @@ def test_units_of_a_label_that_is_not_read_make_the_others_uncertain(tmp_path):
 
 @pytest.mark.parametrize("key", ["energy.unit", "energy:unit", "Energy-Units"])
 def test_other_joints(tmp_path, key):
-    with pytest.warns(DataWarning, match="the energy converted"):
+    with pytest.warns(DataWarning, match="the energy is converted"):
         s = read(tmp_path, f"{key}=meV force_unit=meV/A")
     assert s.energy == pytest.approx(-0.002)
 
