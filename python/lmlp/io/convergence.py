@@ -89,7 +89,8 @@ def check_output(path: str, kind: str, text: str) -> Checked:
                     f"{path} (line {number}): the electrons did not converge ({line.strip()[:80]!r}): "
                     "energies and forces of this step are no labels; take the step out of the file"
                 )
-    return Checked(text, cut=cut)
+    # a number at the end of a file that is cut may be shorter than it was
+    return Checked(text[: text.rfind("\n") + 1] if cut else text, cut=cut)
 
 
 def _outcar(path: str, text: str, cut: bool) -> Checked:

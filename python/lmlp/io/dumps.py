@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,14 +14,16 @@ _STYLES = ("metal", "real", "si", "cgs", "electron", "micro", "nano")
 _MASS_TOLERANCE = 0.1  # u; masses in input files are rounded
 
 
-def check_dump(path: str, text: str) -> dict[str, Any]:
-    """Refuse a text dump without elements; return options for the reader of ASE.
+def check_dump(path: str, text: str) -> tuple[str, dict[str, Any]]:
+    """Refuse a text dump without elements; return its complete frames and options for the reader of ASE.
 
-    ASE takes types for atomic numbers where there is neither ``element`` nor ``mass``, and units metal.
+    ASE takes types for atomic numbers where there is neither ``element`` nor ``mass``, and units metal; a
+    frame that is cut it reads with fewer atoms.
 
     Raises:
-        DataError: what to add is named.
+        DataError: what to add is named; a frame that is not whole.
     """
+    text = _whole_frames(path, text)
     lines = text.splitlines()
     units = {lines[n + 1].strip() for n, line in enumerate(lines[:-1]) if line.startswith("ITEM: UNITS")}
     for header in {line for line in lines if line.startswith("ITEM: ATOMS")}:
@@ -38,7 +41,35 @@ def check_dump(path: str, text: str) -> dict[str, Any]:
         raise DataError(
             f"{path}: units {', '.join(sorted(units))}; of LAMMPS's styles lmlp reads {', '.join(_STYLES)}"
         )
-    return {"units": units.pop()} if units else {}
+    return text, {"units": units.pop()} if units else {}
+
+
+def _whole_frames(path: str, text: str) -> str:
+    """Leave out a last frame that is cut, and say so."""
+    head, *frames = re.split(r"^(?=ITEM: TIMESTEP)", text, flags=re.MULTILINE)
+    broken = [n for n, frame in enumerate(frames) if not _is_whole(frame)]
+    if not broken:
+        return text
+    if broken[0] < len(frames) - 1 or len(frames) == 1:
+        raise DataError(f"{path}: frame {broken[0]} has not as many lines and columns as it says")
+    warn(f"{path}: the file is cut: {len(frames) - 1} complete frames are read")
+    return head + "".join(frames[:-1])
+
+
+def _is_whole(frame: str) -> bool:
+    """Tell whether a frame has the atoms and columns that its headers say."""
+    lines = frame.splitlines()
+    count = next(
+        (lines[n + 1] for n, s in enumerate(lines[:-1]) if s.startswith("ITEM: NUMBER OF ATOMS")), ""
+    )
+    start = next((n for n, line in enumerate(lines) if line.startswith("ITEM: ATOMS")), None)
+    if start is None or not count.strip().isdigit():
+        return False
+    end = start + 1 + int(count)
+    rows, rest = lines[start + 1 : end], lines[end:]
+    ended = "ITEM:".startswith(rest[0][:5]) if rest else frame.endswith("\n")
+    width = len(lines[start].split()) - 2
+    return ended and len(rows) == int(count) and all(len(row.split()) == width for row in rows)
 
 
 def _masses_fit(lines: Sequence[str], columns: Sequence[str]) -> bool:

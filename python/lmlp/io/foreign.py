@@ -103,7 +103,7 @@ def _open(path: Path, kind: str) -> tuple[Any, Checked, dict[str, Any]]:
         text = stream.read().decode("utf-8", errors="replace").replace("\r\n", "\n")
     options: dict[str, Any] = {}
     if kind in DUMPS:
-        options = check_dump(str(path), text)
+        text, options = check_dump(str(path), text)
     elif kind == "lammps-data":
         check_data_file(str(path), text)
     checked = check_output(str(path), kind, text)

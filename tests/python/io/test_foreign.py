@@ -75,6 +75,27 @@ def test_elements_that_lammps_made_up_are_told(tmp_path):
         read_structures(path)
 
 
+def test_a_dump_cut_anywhere_never_loses_atoms(tmp_path):
+    atoms = [f"1 1 O {POSITIONS[0]}", "2 2 H 1 0 0 -1 0 0.25"]
+    path = dump(tmp_path, "id type element x y z fx fy fz", atoms, "ITEM: UNITS\nmetal\n")
+    text = path.read_text().replace("ITEM: UNITS\nmetal\nITEM: TIMESTEP\n10", "ITEM: TIMESTEP\n10")
+    first = text.index("ITEM: TIMESTEP\n10")
+    for cut in range(first + 1, len(text)):
+        path.write_text(text[:cut])
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always")
+            (s,) = read_structures(path)
+        assert s.forces[1].tolist() == [-1, 0, 0.25]
+        # so few letters of the next frame that they are none yet
+        assert len(told) == 1 or cut < first + len("ITEM: TIMESTEP")
+    path.write_text(text.replace("2 2 H 1 0 0 -1 0 0.25\n", "", 1))
+    with pytest.raises(DataError, match="frame 0 has not as many lines and columns"):
+        read_structures(path)
+    path.write_text(text[: first - 2])
+    with pytest.raises(DataError, match="frame 0 has not as many"):
+        read_structures(path)
+
+
 def test_a_lammps_data_file_without_masses(tmp_path):
     path = tmp_path / "w.lammps-data"
     atoms = Atoms("OH", [[1, 1, 1], [2, 1, 1]], cell=[5, 5, 5], pbc=True)
