@@ -12,6 +12,7 @@ import torch
 
 from lmlp.descriptor.compute import Descriptor
 from lmlp.errors import ConfigError, DataError
+from lmlp.files.rule import check_outputs
 from lmlp.io import DataKeys, read_structures
 from lmlp.io.distances import joined_distances, shortest_distances
 from lmlp.io.report import audit
@@ -32,6 +33,7 @@ from lmlp.lifelong.continuation import (
 from lmlp.lifelong.earlier import begin_memory, unknown
 from lmlp.lifelong.memory import Memory
 from lmlp.lifelong.outliers import check_outliers
+from lmlp.lifelong.outputs import learn_inputs, learn_outputs
 from lmlp.lifelong.record import checksum
 from lmlp.lifelong.regularization import ElasticWeights, importances
 from lmlp.lifelong.retention import retention, task_errors
@@ -88,6 +90,14 @@ class LearnRun(Run):
         super().__init__(config, observer, resume=resume, started=started)
         self.base = load_model(config.start) if self.saved is None else unpack_model(self.saved["base"])
         self.before: dict[str, Any] = {} if self.saved is None else json.loads(self.saved["before"])
+
+    def _check_outputs(self) -> None:
+        check_outputs(learn_outputs(self.config, replaces=True), learn_inputs(self.config))
+
+    def _set_earlier_aside(self) -> None:
+        """Keep what an interrupted session has left; the log of a finished one gives way."""
+        if self.config.checkpoint.exists():
+            super()._set_earlier_aside()
 
     # Data -----------------------------------------------------------------------------------------
 
