@@ -51,7 +51,7 @@ def command(
 
     build = plan(output, compiler)
     if output is not None:
-        check_outputs([Output(build.target, LIBRARY)], force=force)
+        check_outputs([Output(build.target, LIBRARY, makes_folder=True)], force=force)
     typer.echo(f"{build.key.rsplit('-', 1)[0]}, compiler {build.command[0]}")
     if force or not build.cached.is_file():
         started = time.monotonic()

@@ -220,7 +220,7 @@ def _check_targets(targets: list[Path], inputs: list[str], *, force: bool) -> No
 
     for path in targets:
         check_writable(path)
-    check_outputs([Output(path, STRUCTURES) for path in targets], inputs, force=force)
+    check_outputs([Output(path, STRUCTURES, makes_folder=True) for path in targets], inputs, force=force)
 
 
 def _write(path: Path, structures: list[Structure]) -> None:

@@ -29,12 +29,18 @@ def run_stream(options: dict[str, Any], stream: str, *, resume: bool, force: boo
         stream: structures per batch, or ``file``.
         resume: go on after the last finished batch.
         force: replace an existing model and the errors of an earlier stream.
+
+    Raises:
+        ConfigError: neither a number nor ``file``.
     """
     from lmlp.cli.learn_files import claimed
+    from lmlp.errors import ConfigError
     from lmlp.lifelong.base import make_learn_config
     from lmlp.plots import check_installed
 
     check_installed()
+    if stream != "file" and (not stream.isdigit() or int(stream) < 1):
+        raise ConfigError(f"--stream {stream!r}: give structures per batch, e.g. 25, or `file`")
     config = make_learn_config(options)
     with claimed(config, resume=resume, force=force, stream=True):
         _learn(config, options, make_batches(options, stream), resume=resume)
@@ -71,20 +77,13 @@ def _learn(config: LearnConfig, options: dict[str, Any], batches: list[Any], *, 
 
 
 def make_batches(options: dict[str, Any], stream: str) -> list[Any]:
-    """Divide the data.
-
-    Raises:
-        ConfigError: neither a number nor ``file``.
-    """
-    from lmlp.errors import ConfigError
+    """Divide the data."""
     from lmlp.io import DataKeys
     from lmlp.lifelong.stream import cut, one_file_each
 
     files = [Path(p) for p in options["data"]]
     if stream == "file":
         return one_file_each(files)
-    if not stream.isdigit() or int(stream) < 1:
-        raise ConfigError(f"--stream {stream!r}: give structures per batch, e.g. 25, or `file`")
     return cut(files, int(stream), DataKeys(**options.get("keys", {})))
 
 

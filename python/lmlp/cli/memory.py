@@ -214,11 +214,11 @@ def export(
     from lmlp.io.write import write_structures
     from lmlp.lifelong.memory import Memory
 
-    _check_target(output, memory, force=force)
     with Memory(memory) as opened:
         entries = [e for e in opened.entries(*(status or []), task=task) if e.n_bytes]
         if not entries:
             raise DataError(f"{memory}: no such structures with content")
+        _check_target(output, memory, force=force)
         write_structures(output, _marked(opened, entries))
     typer.echo(f"{output}: {len(entries)} structures")
 
@@ -312,7 +312,7 @@ def _check_target(
     from lmlp.io.write import check_writable
 
     check_writable(target)
-    check_outputs([Output(target, STRUCTURES, hint=hint)], [memory], force=force)
+    check_outputs([Output(target, STRUCTURES, hint=hint, makes_folder=True)], [memory], force=force)
 
 
 def _free_name(memory: Path) -> Path:

@@ -37,7 +37,7 @@ def guard_streams() -> None:
 def _guarded(stream: TextIO | None, number: int) -> TextIO:
     """Wrap a stream of this process; one that something else has put there stays as it is."""
     if stream is None:
-        return open(os.devnull, "w", encoding="utf-8")
+        return open(os.devnull, "w", encoding="utf-8", errors="replace")
     try:
         if stream.fileno() != number:
             return stream

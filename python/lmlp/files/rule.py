@@ -23,12 +23,14 @@ class Output:
         kind: what (``lmlp.files.kinds``).
         replaces: whether one of its kind that is there already gives way without ``--force``.
         hint: what to do about one that is there already.
+        makes_folder: whether the command makes the folder if there is none.
     """
 
     path: Path
     kind: str
     replaces: bool = False
     hint: str = "--force replaces it"
+    makes_folder: bool = False
 
 
 def check_outputs(
@@ -58,7 +60,7 @@ def check_names(outputs: Sequence[Output], inputs: Iterable[str | Path] = ()) ->
     taken: dict[str, Path] = {}
     for output in outputs:
         path = output.path
-        _check_name(path)
+        _check_name(path, makes_folder=output.makes_folder)
         if output.kind == MODEL and path.suffix == ".checkpoint":
             raise InvalidArgumentError(
                 f"{path}: the ending .checkpoint is that of a {CHECKPOINT}: choose .pt"
@@ -87,10 +89,11 @@ def check_existing(outputs: Sequence[Output], *, force: bool = False) -> None:
     for output in sorted(outputs, key=lambda output: len(output.path.name)):
         longest[output.path.parent] = output.path
     for path in longest.values():
-        check_room(path, _ROOM)
+        if path.parent.is_dir():
+            check_room(path, _ROOM)
 
 
-def _check_name(path: Path) -> None:
+def _check_name(path: Path, *, makes_folder: bool) -> None:
     text = str(path)
     if "\0" in text or not path.name or path.name == "..":
         raise InvalidArgumentError(f"{text!r} is no name of a file: name one, e.g. model.pt")
@@ -98,6 +101,8 @@ def _check_name(path: Path) -> None:
     try:
         if path.is_dir():
             raise InvalidArgumentError(f"{path} is a folder: name a file, e.g. {path / 'name'}")
+        while makes_folder and not folder.exists():
+            folder = folder.parent
         if not folder.exists():
             raise InvalidArgumentError(f"{path}: the folder {folder.absolute()} does not exist")
         if not folder.is_dir():

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from lmlp.descriptor.compute import Descriptor
-from lmlp.errors import ConfigError, DataError
+from lmlp.errors import ConfigError, DataError, InvalidArgumentError
 from lmlp.files.rule import check_outputs
 from lmlp.io import DataKeys, read_structures
 from lmlp.io.distances import joined_distances, shortest_distances
@@ -92,7 +92,10 @@ class LearnRun(Run):
         self.before: dict[str, Any] = {} if self.saved is None else json.loads(self.saved["before"])
 
     def _check_outputs(self) -> None:
-        check_outputs(learn_outputs(self.config, replaces=True), learn_inputs(self.config))
+        try:
+            check_outputs(learn_outputs(self.config, replaces=True), learn_inputs(self.config))
+        except InvalidArgumentError as error:
+            raise ConfigError(f"output: {error}") from None
 
     def _set_earlier_aside(self) -> None:
         """Keep what an interrupted session has left; the log of a finished one gives way."""

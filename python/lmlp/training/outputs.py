@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,7 +38,9 @@ def train_outputs(config: TrainConfig, *, fresh: bool) -> list[Output]:
         fresh: the run neither continues nor drops an earlier one: that one's files get other names.
     """
     files = [Output(config.output, MODEL, replaces=True), *run_files(config)]
-    kept = [Output(earlier(f.path, config.output), f.kind, replaces=True) for f in files if f.path.exists()]
+    kept = [
+        Output(earlier(f.path, config.output), f.kind, replaces=True) for f in files if os.path.exists(f.path)
+    ]
     return [*files, *kept] if fresh else files
 
 

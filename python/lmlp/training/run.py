@@ -12,7 +12,7 @@ import torch
 from lmlp import __version__
 from lmlp.descriptor.compute import Descriptor
 from lmlp.elements import atomic_number
-from lmlp.errors import ConfigError, DataError
+from lmlp.errors import ConfigError, DataError, InvalidArgumentError
 from lmlp.files.lock import locked
 from lmlp.files.names import beside
 from lmlp.files.rule import check_outputs
@@ -139,7 +139,10 @@ class Run:
     def _check_outputs(self) -> None:
         """Refuse outputs that cannot be written or would destroy something, before anything is read."""
         c = self.config
-        check_outputs(train_outputs(c, fresh=self.keeps_earlier), [*c.data, *c.valid])
+        try:
+            check_outputs(train_outputs(c, fresh=self.keeps_earlier), [*c.data, *c.valid])
+        except InvalidArgumentError as error:
+            raise ConfigError(f"output: {error}") from None
 
     # Data -----------------------------------------------------------------------------------------
 
