@@ -1,4 +1,4 @@
-"""A training run loses nothing: not an earlier run, not its own progress on a full disk, not to a second run."""
+"""A training run loses nothing: no earlier run, no progress on a full disk, nothing to a second run."""
 
 import os
 import signal
@@ -41,6 +41,10 @@ def disk(monkeypatch):
 
     monkeypatch.setattr(writing.os, "open", checked)
     return full
+
+
+def names(folder):
+    return sorted(p.name for p in folder.iterdir())
 
 
 # An earlier run ---------------------------------------------------------------------------------------
