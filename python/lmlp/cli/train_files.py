@@ -61,10 +61,10 @@ def write_model(run: Run, model: ModelData) -> None:
     """Write the model; the one of an earlier run gets another name.
 
     Raises:
-        OutputError: it cannot be written; says where the weights are.
+        OutputError: it cannot be written, or is not what was trained; says where the weights are.
     """
     from lmlp.cli.written import report_written
-    from lmlp.errors import OutputError
+    from lmlp.errors import LMLPError, OutputError
     from lmlp.export.model_file import write_model_file
     from lmlp.files.names import earlier
 
@@ -72,12 +72,35 @@ def write_model(run: Run, model: ModelData) -> None:
     kept = earlier(path, path) if run.keeps_earlier and path.exists() else None
     try:
         differences = write_model_file(model, path, keep=kept)
-    except OutputError as error:
-        elsewhere = f"`lmlp export {run.backup.path} -o FILE` writes the model elsewhere"
-        raise OutputError(f"{error}. {run.backup.where}: {elsewhere}") from error
+    except LMLPError as error:
+        if run.backup.failure is None:
+            hint = f": `lmlp export {run.backup.path} -o FILE` writes the model elsewhere"
+        else:
+            hint = _rescued(model, path.name)
+        raise OutputError(f"{error}. {run.backup.where}{hint}") from error
     report_written(path, model, differences)
     if kept is not None:
         typer.echo(f"{kept}: the model of the earlier run")
+
+
+def _rescued(model: ModelData, name: str) -> str:
+    """Write a model that has no place among the temporary files; returns where, for the end of a message."""
+    import shutil
+    import tempfile
+
+    from lmlp.errors import LMLPError
+    from lmlp.export.model_file import write_model_file
+
+    try:
+        folder = tempfile.mkdtemp(prefix="lmlp-")
+    except OSError:
+        return ""
+    try:
+        write_model_file(model, Path(folder) / name, verify=False)
+    except LMLPError:
+        shutil.rmtree(folder, ignore_errors=True)
+        return ""
+    return f". The model is in {folder} for now: move it to where it is safe"
 
 
 def farewell(backup: Backup, *, started: bool) -> str:

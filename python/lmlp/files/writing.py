@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import shutil
@@ -13,6 +14,7 @@ from lmlp.errors import InvalidArgumentError, OutputError
 from lmlp.files.kinds import is_kind, kind_of
 
 _PROBE = 4096
+_UNSUPPORTED = (errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL)
 
 
 @contextmanager
@@ -115,8 +117,15 @@ def check_room(path: Path, n_bytes: int) -> None:
 
 
 def _reserve(handle: int, n_bytes: int) -> None:
-    if hasattr(os, "posix_fallocate"):
+    """Take the room from the disk; where the system cannot, compare with what it says is free."""
+    try:
         os.posix_fallocate(handle, 0, n_bytes)
+    except (AttributeError, OSError) as error:
+        if isinstance(error, OSError) and error.errno not in _UNSUPPORTED:
+            raise
+        facts = os.fstatvfs(handle)
+        if facts.f_bavail * facts.f_frsize < n_bytes:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from None
 
 
 @contextmanager

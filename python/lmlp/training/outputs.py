@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,8 @@ from lmlp.files.writing import check_kind, set_aside
 
 if TYPE_CHECKING:
     from lmlp.training.config import TrainConfig
+
+_INPUTS = re.compile(r"inputs-\d+\.(bin|json|tmp)")  # of lmlp.training.inputs
 
 
 def previous_path(path: Path) -> Path:
@@ -68,7 +71,7 @@ def check_folder_of_ours(folder: Path, names: set[str]) -> None:
     if not folder.exists():
         return
     foreign = sorted(
-        p.name for p in folder.iterdir() if p.name not in names and not p.name.startswith("inputs-")
+        p.name for p in folder.iterdir() if p.name not in names and not _INPUTS.fullmatch(p.name)
     )
     if foreign:
         raise InvalidArgumentError(

@@ -120,6 +120,21 @@ def test_room_is_tried_and_given_back(tmp_path):
     assert os.listdir(tmp_path) == []
 
 
+@pytest.mark.parametrize("number", [95, 22, None])
+def test_room_where_the_system_cannot_reserve_it(tmp_path, monkeypatch, number):
+    if number is None:
+        monkeypatch.delattr(writing.os, "posix_fallocate")
+    else:
+        monkeypatch.setattr(writing.os, "posix_fallocate", lambda *_: full_of(number))
+    check_room(tmp_path / "m.pt", 2**20)
+    with pytest.raises(OutputError, match="No space left"):
+        check_room(tmp_path / "m.pt", 2**60)
+
+
+def full_of(number):
+    raise OSError(number, os.strerror(number))
+
+
 def test_append_names_the_file(tmp_path):
     with pytest.raises(OutputError, match=r"no.*run\.log: cannot be written: No such file"):
         append(tmp_path / "no" / "run.log", "x")

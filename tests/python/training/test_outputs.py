@@ -30,12 +30,12 @@ class Listener(Observer):
 
 @pytest.fixture
 def disk(monkeypatch):
-    """A disk that has no room for files whose names hold one of these words."""
+    """A disk that has no room for files whose paths hold one of these words."""
     full = set()
     opened = os.open
 
     def checked(path, *arguments, **options):
-        if any(word in Path(path).name for word in full):
+        if any(word in str(path) for word in full):
             raise OSError(28, "No space left on device")
         return opened(path, *arguments, **options)
 
@@ -106,8 +106,12 @@ def test_a_folder_of_the_user_is_not_emptied(tmp_path):
     with pytest.raises(InvalidArgumentError, match=r"holds thesis\.txt"):
         train(config)
     assert (config.stream_folder / "thesis.txt").read_text() == "precious"
-    (config.stream_folder / "thesis.txt").unlink()
+    (config.stream_folder / "thesis.txt").rename(config.stream_folder / "inputs-2024.xyz")
+    with pytest.raises(InvalidArgumentError, match=r"holds inputs-2024\.xyz"):
+        train(config)
+    (config.stream_folder / "inputs-2024.xyz").unlink()
     train(config)
+    train(settings(tmp_path, [], stream="always", keys={"energy": "energy"}))  # its own files give way
 
 
 # Before the first epoch -------------------------------------------------------------------------------
@@ -281,8 +285,32 @@ def test_a_disk_that_is_full_to_the_end_is_told_with_a_status(tmp_path, config):
     assert last.startswith("lmlp: error: ")
     assert "model.pt: cannot be written: File too large" in last
     assert "model.checkpoint" in last
-    assert "lmlp export" in last
+    assert "could not be saved" in last
     assert not [n for n in names(tmp_path) if "tmp" in n or "lock" in n or n == "model.pt"]
+
+
+@pytest.mark.parametrize("checkpoint", [True, False])
+def test_a_model_without_a_place_is_not_lost(tmp_path, monkeypatch, disk, checkpoint):
+    import tempfile
+
+    from lmlp.cli.train_files import write_model
+
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    run = Run(settings(tmp_path, clusters(24)), Observer())
+    run._check_end = lambda: None if checkpoint else disk.add("model.checkpoint")
+    model = run.train()
+    disk.add(f"{tmp_path}/.model.pt")
+    with pytest.raises(OutputError, match="No space left") as caught:
+        write_model(run, model)
+    disk.clear()
+    assert (f"`lmlp export {run.config.checkpoint} -o FILE`" in str(caught.value)) == checkpoint
+    found = list(temporary.rglob("model.pt"))
+    assert len(found) == (not checkpoint)
+    saved = load_model_data(run.config.checkpoint) if checkpoint else read_model_file(found[0])
+    assert _same_model(saved, model)
+    assert all(str(path.parent) in str(caught.value) for path in found)
 
 
 def test_a_second_run_ends_at_once_and_the_first_goes_on(tmp_path, config):
