@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 from lmlp.errors import ConfigError, DataError, InvalidArgumentError, OutputError
