@@ -197,3 +197,24 @@ def test_no_file_can_stand_there(folder, name, option, target):
     line, _ = OUTPUTS[name, option]
     refused(folder, (*line, option, target))
     assert list((folder / "folder").iterdir()) == []
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_errors_are_printed_even_if_their_files_have_no_room(folder, monkeypatch, capsys, as_json):
+    from lmlp.files import writing
+
+    opened = os.open
+
+    def full(path, *arguments, **options):
+        if ".p.xyz." in str(path) and calls:
+            raise OSError(28, "No space left on device")
+        calls.extend([path] if ".p.xyz." in str(path) else [])  # the first one tries whether there is room
+        return opened(path, *arguments, **options)
+
+    calls: list[str] = []
+    monkeypatch.setattr(writing.os, "open", full)
+    words = ["eval", "model.pt", "data.xyz", "--predictions", "p.xyz", "--threads", "1"]
+    with pytest.raises(LMLPError, match=r"p\.xyz: cannot be written: No space left"):
+        COMMAND.main([*words, *(["--json"] if as_json else [])], standalone_mode=False)
+    assert ('"force_rmse"' if as_json else "meV/atom") in capsys.readouterr().out
+    assert not [name for name in os.listdir(folder) if name.endswith(".tmp") or name == "p.xyz"]
