@@ -47,3 +47,7 @@ class BuildError(LMLPError, RuntimeError):
 
 class NotFiniteError(LMLPError, ArithmeticError):
     """An energy, a force or an uncertainty that is not a finite number."""
+
+
+class OutputError(LMLPError, OSError):
+    """A file that cannot be written: no room, no permission, no folder."""

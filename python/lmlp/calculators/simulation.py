@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 from collections.abc import Callable
@@ -16,7 +17,10 @@ from ase.io.extxyz import write_xyz
 from lmlp.calculators.ase import LMLPCalculator
 from lmlp.calculators.dynamics import Thermodynamics, draw_velocities, generator_state, make_dynamics
 from lmlp.calculators.watch import Reading, SigmaWatch, candidate
-from lmlp.errors import DataError, GeometryError, InvalidArgumentError
+from lmlp.errors import DataError, GeometryError, InvalidArgumentError, OutputError
+from lmlp.files.kinds import MD_LOG, PREDICTIONS, RESTART
+from lmlp.files.rule import Output
+from lmlp.files.writing import append, check_kind, replacing
 
 LOG_COLUMNS = ("step", "time_ps", "E_pot_eV", "E_kin_eV", "E_tot_eV", "T_K", "P_bar", "volume_A3")
 
@@ -53,6 +57,13 @@ class RunFiles:
             candidates or Path(f"{stem}.candidates.xyz"),
             Path(f"{stem}.restart.npz"),
         )
+
+    @property
+    def outputs(self) -> list[Output]:
+        """All files, for the rule on what may be written."""
+        hint = "--resume continues the run, --force starts it anew"
+        kinds = (PREDICTIONS, MD_LOG, PREDICTIONS, RESTART)
+        return [Output(p, k, hint=hint) for p, k in zip((*self.written, self.restart), kinds, strict=True)]
 
     @property
     def written(self) -> tuple[Path, Path, Path]:
@@ -109,6 +120,9 @@ class Simulation:
         intervals: how often.
         watch: looks at the uncertainty, or None.
         seed: of velocities, thermostat and barostat.
+
+    Attributes:
+        warn: hears that a restart file could not be written; the run goes on.
     """
 
     def __init__(
@@ -127,6 +141,7 @@ class Simulation:
         self.atoms, self.files, self.watch, self.step = atoms, files, watch, 0
         self.last: Reading | None = None
         self.largest: Reading | None = None
+        self.warn: Callable[[str], None] = lambda text: None
         self._intervals = intervals
         self._conditions = conditions
         self._seed = seed
@@ -165,6 +180,8 @@ class Simulation:
             raise DataError(
                 f"{path}: written by a run with other settings ({what}): repeat them, or start anew"
             )
+        for output in self.files.outputs:
+            check_kind(output.path, output.kind)
         for file, size in zip(self.files.written, facts["sizes"], strict=True):
             if not file.exists() or file.stat().st_size < size:
                 raise DataError(f"{file}: shorter than when {path} was written; it cannot be continued")
@@ -184,6 +201,7 @@ class Simulation:
 
         Raises:
             GeometryError: the run has left every physical geometry; the restart file holds an earlier state.
+            OutputError: trajectory, log or candidates cannot be written; they end with a whole entry.
         """
         if self._dynamics is None:
             raise InvalidArgumentError("call start or resume first")
@@ -198,10 +216,14 @@ class Simulation:
                     f"{self.files.restart} holds an earlier state"
                 ) from None
             self.step = following
-            stopped_by = self._look()
-            self._write_entries()
+            try:
+                stopped_by = self._look()
+                self._write_entries()
+            except OutputError as error:
+                hint = f"make room; --resume continues from {self.files.restart}"
+                raise OutputError(f"step {self.step}: {error}; {hint}") from error
             if self.step % self._intervals.restart == 0 or self.step == steps or stopped_by is not None:
-                self._save_restart()
+                self._back_up()
             if progress is not None:
                 progress(self)
         n_kept = 0 if self.watch is None else self.watch.n_kept
@@ -221,24 +243,21 @@ class Simulation:
         if self.largest is None or reading.grade > self.largest.grade:
             self.largest = reading
         if reading.keep:
-            with self.files.candidates.open("a", encoding="utf-8") as file:
-                write_xyz(file, candidate(self.atoms, reading, self.atoms.calc.facts.path))
+            append(self.files.candidates, _text(candidate(self.atoms, reading, self.atoms.calc.facts.path)))
             self.watch.note_kept(self.step)
         return reading if reading.stop else None
 
     def _write_entries(self) -> None:
         atoms = self.atoms
         if self.step % self._intervals.log == 0:
-            with self.files.log.open("a", encoding="utf-8") as file:
-                file.write(self._log_line())
+            append(self.files.log, self._log_line())
         if self.step % self._intervals.trajectory == 0:
             frame = atoms.copy()
             frame.info.update(step=self.step, time_ps=self._time())
             frame.info["lmlp_energy"] = float(atoms.get_potential_energy())
             frame.new_array("lmlp_forces", atoms.get_forces())
             columns = ["symbols", "positions", "momenta", "lmlp_forces"]
-            with self.files.trajectory.open("a", encoding="utf-8") as file:
-                write_xyz(file, frame, columns=columns)
+            append(self.files.trajectory, _text(frame, columns=columns))
 
     def _time(self) -> float:
         return self.step * self._conditions.timestep * 1e-3
@@ -265,6 +284,14 @@ class Simulation:
             "watch": None if self.watch is None else asdict(self.watch.options),
         }
 
+    def _back_up(self) -> None:
+        """Write the restart file; a failure is told, the next one comes."""
+        try:
+            self._save_restart()
+        except OutputError as error:
+            self.warn(f"warning: step {self.step}: {error}; the run goes on and tries again")
+            self._forget_history()  # as a run does that has written it: the same bits
+
     def _save_restart(self) -> None:
         watch = self.watch
         facts = {
@@ -276,8 +303,7 @@ class Simulation:
             "last_kept": None if watch is None else watch.last_kept,
         }
         atoms = self.atoms
-        unfinished = self.files.restart.with_name(self.files.restart.name + ".tmp")
-        with unfinished.open("wb") as file:
+        with replacing(self.files.restart, RESTART) as unfinished, unfinished.open("wb") as file:
             np.savez(
                 file,
                 facts=np.array(json.dumps(facts)),
@@ -286,12 +312,16 @@ class Simulation:
                 momenta=atoms.get_momenta(),
                 cell=atoms.cell.array,
             )
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(unfinished, self.files.restart)
         self._forget_history()
 
     def _forget_history(self) -> None:
         """Rebuild the neighbor list here, as a resumed run does: both then sum in the same order."""
         self.atoms.calc.reset()
         self.atoms.calc.reset_neighbors()
+
+
+def _text(atoms: Atoms, **options: Any) -> str:
+    """Return a frame as extended XYZ."""
+    text = io.StringIO()
+    write_xyz(text, atoms, **options)
+    return text.getvalue()

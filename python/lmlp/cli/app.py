@@ -10,6 +10,7 @@ from typing import Any
 import typer
 
 from lmlp import __version__
+from lmlp.cli.words import guard_streams, lost_words
 from lmlp.errors import DataWarning, LMLPError
 
 app = typer.Typer(
@@ -64,13 +65,22 @@ for _name, _module in GROUPS.items():
 
 def main() -> None:
     """Run the command line; an expected error is one line on stderr and exit code 1, never a traceback."""
+    guard_streams()
     _print_data_warnings()
+    status: Any = 0
     try:
         app()
+    except SystemExit as stop:
+        status = stop.code
     except (LMLPError, OSError) as error:
         text = " ".join(str(error).split()) or type(error).__name__
         typer.echo(f"lmlp: error: {text}", err=True)
-        sys.exit(1)
+        status = 1
+    lost = lost_words()
+    if lost is not None:
+        typer.echo(f"lmlp: error: {lost}", err=True)
+        status = status or 1
+    sys.exit(status)
 
 
 def _print_data_warnings() -> None:

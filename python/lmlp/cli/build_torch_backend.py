@@ -17,14 +17,19 @@ def command(
         typer.Option(
             "-o",
             "--output",
-            help="File or folder for the library; LMLP_TORCH_BACKEND names it to LAMMPS. By default the "
-            "user's cache folder, where the plugin looks by itself.",
+            help="File, or folder that exists, for the library; LMLP_TORCH_BACKEND names it to LAMMPS. By "
+            "default the user's cache folder, where the plugin looks by itself.",
         ),
     ] = None,
     compiler: Annotated[
         str | None, typer.Option(help="C++20 compiler; by default $CXX, else c++, g++ or clang++.")
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Compile even if it was compiled before.")] = False,
+    force: Annotated[
+        bool,
+        typer.Option(
+            "--force", help="Compile even if it was compiled before; replace a library that exists."
+        ),
+    ] = False,
 ) -> None:
     """Build the TorchScript backend of [bold]pair_style lmlp[/bold] against the torch of this environment.
 
@@ -40,9 +45,13 @@ def command(
     """
     import time
 
+    from lmlp.files.kinds import LIBRARY
+    from lmlp.files.rule import Output, check_outputs
     from lmlp.lammps.torch_backend import cache_folder, install, plan, run
 
     build = plan(output, compiler)
+    if output is not None:
+        check_outputs([Output(build.target, LIBRARY, makes_folder=True)], force=force)
     typer.echo(f"{build.key.rsplit('-', 1)[0]}, compiler {build.command[0]}")
     if force or not build.cached.is_file():
         started = time.monotonic()

@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lmlp.cli.options import EnergyKey, ForcesKey, StressKey, UnitsKey, VirialKey, WeightsKey
+from lmlp.cli.options import (
+    EnergyKey,
+    Force,
+    ForcesKey,
+    StressKey,
+    UnitsKey,
+    VirialKey,
+    WeightsKey,
+    file_name,
+)
 
 if TYPE_CHECKING:
     from lmlp.io import DataKeys
@@ -31,14 +40,18 @@ RunnerUnits = Annotated[
         help="Units of input.data files: bohr-hartree (default), or angstrom-ev as some n2p2 data have."
     ),
 ]
-Force = Annotated[bool, typer.Option("--force", help="Replace files that exist.")]
 _TARGET = ".xyz, .extxyz, .data (RuNNer, n2p2), each also with .xz, .gz or .bz2; .h5 or .hdf5."
+
+DataOutput = Annotated[
+    Path,
+    typer.Option("-o", "--output", help=f"File to write: {_TARGET}", parser=file_name, metavar="PATH"),
+]
 
 
 @group.command()
 def convert(
     files: Files,
-    output: Annotated[Path, typer.Option("-o", "--output", help=f"File to write: {_TARGET}")],
+    output: DataOutput,
     energy_key: EnergyKey = None,
     forces_key: ForcesKey = None,
     stress_key: StressKey = None,
@@ -59,7 +72,7 @@ def convert(
 
       lmlp data convert run1.traj run2.traj@::10 -o train.h5
     """
-    _check_targets([output], force=force)
+    _check_targets([output], files, force=force)
     keys = _keys(energy_key, forces_key, stress_key, virial_key, weights_key, units_key)
     structures = _read(files, keys, runner_units)
     _write(output, structures)
@@ -106,9 +119,14 @@ def audit(
 @group.command()
 def split(
     files: Files,
-    train: Annotated[Path, typer.Option(help=f"File for the training part: {_TARGET}")],
-    test: Annotated[Path, typer.Option(help="File for the test part.")],
-    valid: Annotated[Path | None, typer.Option(help="File for a validation part.")] = None,
+    train: Annotated[
+        Path,
+        typer.Option(help=f"File for the training part: {_TARGET}", parser=file_name, metavar="PATH"),
+    ],
+    test: Annotated[Path, typer.Option(help="File for the test part.", parser=file_name, metavar="PATH")],
+    valid: Annotated[
+        Path | None, typer.Option(help="File for a validation part.", parser=file_name, metavar="PATH")
+    ] = None,
     test_size: Annotated[float, typer.Option(help="A share below 1, or a number of structures.")] = 0.1,
     valid_size: Annotated[float, typer.Option(help="The same for the validation part.")] = 0.1,
     method: Annotated[
@@ -146,7 +164,7 @@ def split(
 
     _check_method(method)
     targets = [train, test] if valid is None else [train, valid, test]
-    _check_targets(targets, force=force)
+    _check_targets(targets, files, force=force)
     keys = _keys(energy_key, forces_key, stress_key, virial_key, weights_key, units_key)
     structures = _read(files, keys, runner_units)
     first = _farthest(structures, preset, cutoff) if method == "farthest-point" else None
@@ -159,7 +177,7 @@ def split(
 @group.command()
 def deduplicate(
     files: Files,
-    output: Annotated[Path, typer.Option("-o", "--output", help=f"File to write: {_TARGET}")],
+    output: DataOutput,
     against: Annotated[
         list[str] | None, typer.Option(help="Also leave out structures that are in these files.")
     ] = None,
@@ -187,7 +205,7 @@ def deduplicate(
     from lmlp.errors import DataError
     from lmlp.io.split import deduplicate as find
 
-    _check_targets([output], force=force)
+    _check_targets([output], [*files, *(against or [])], force=force)
     keys = _keys(energy_key, forces_key, stress_key, virial_key, weights_key, units_key)
     structures, known = _read_both(files, against, keys, runner_units)
     found = find(structures, known, drop_contradictions=drop_contradictions)
@@ -250,17 +268,15 @@ def _check_method(method: str) -> None:
         raise InvalidArgumentError(f"--method {method!r}: choose random or farthest-point")
 
 
-def _check_targets(targets: list[Path], *, force: bool) -> None:
+def _check_targets(targets: list[Path], inputs: list[str], *, force: bool) -> None:
     """Refuse impossible targets before anything is read."""
-    from lmlp.errors import InvalidArgumentError
+    from lmlp.files.kinds import STRUCTURES
+    from lmlp.files.rule import Output, check_outputs
     from lmlp.io.write import check_writable
 
     for path in targets:
         check_writable(path)
-        if targets.count(path) > 1:
-            raise InvalidArgumentError(f"{path} is named twice")
-        if path.exists() and not force:
-            raise InvalidArgumentError(f"{path} exists; --force replaces it")
+    check_outputs([Output(path, STRUCTURES, makes_folder=True) for path in targets], inputs, force=force)
 
 
 def _write(path: Path, structures: list[Structure]) -> None:

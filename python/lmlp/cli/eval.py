@@ -7,12 +7,24 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lmlp.cli.options import EnergyKey, ForcesKey, StressKey, UnitsKey, VirialKey, WeightsKey
+from lmlp.cli.options import (
+    EnergyKey,
+    Force,
+    ForcesKey,
+    StressKey,
+    UnitsKey,
+    VirialKey,
+    WeightsKey,
+    file_name,
+)
+from lmlp.errors import LMLPError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from rich.console import Console
+
+    from lmlp.evaluation import Evaluation
 
 
 def command(
@@ -21,9 +33,15 @@ def command(
         list[str], typer.Argument(help="Reference structures: anything ASE reads, also .xz and .gz.")
     ],
     as_json: Annotated[bool, typer.Option("--json", help="Print all figures as JSON, in eV and Å.")] = False,
-    report: Annotated[Path | None, typer.Option(help="Write a report as one HTML file.")] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option(help="Write a report as one HTML file.", parser=file_name, metavar="PATH"),
+    ] = None,
     predictions: Annotated[
-        Path | None, typer.Option(help="Write reference and predicted values as extended XYZ.")
+        Path | None,
+        typer.Option(
+            help="Write reference and predicted values as extended XYZ.", parser=file_name, metavar="PATH"
+        ),
     ] = None,
     energy_key: EnergyKey = None,
     forces_key: ForcesKey = None,
@@ -35,6 +53,7 @@ def command(
     precision: Annotated[
         str, typer.Option(help="double, or mixed: networks in single precision, faster.")
     ] = "double",
+    force: Force = False,
 ) -> None:
     """Compare a model with reference data.
 
@@ -47,13 +66,11 @@ def command(
     from rich.console import Console
 
     from lmlp.calculators.backends import open_backend
-    from lmlp.evaluation import evaluate, write_report
-    from lmlp.evaluation.predictions import write_predictions
+    from lmlp.evaluation import evaluate
     from lmlp.io import read_structures
     from lmlp.io.keys import DataKeys
 
-    for target in (report, predictions):
-        _check_folder(target)
+    _check_targets(report, predictions, [model, *data], force=force)
     backend = open_backend(model, threads=threads, precision=precision)
     keys = DataKeys(energy_key, forces_key, stress_key, virial_key, weights_key, units_key)
     sets = {file: read_structures(file, keys) for file in data}
@@ -64,27 +81,47 @@ def command(
             backend, sets, threads=threads, progress=lambda n: status.update(f"{n} of {total} structures")
         )
     metrics = evaluation.metrics()
-    if predictions is not None:
-        write_predictions(evaluation, predictions)
-    if report is not None:
-        write_report(evaluation, report)
+    failures = _write(evaluation, report, predictions)
     if as_json:
         import json
 
         typer.echo(json.dumps(metrics, indent=1, allow_nan=False))
-        return
-    print_metrics(metrics, Console())
-    for name, path in (("report", report), ("predictions", predictions)):
+    else:
+        print_metrics(metrics, Console())
+        for name, path in (("report", report), ("predictions", predictions)):
+            if path is not None and path not in failures:
+                typer.echo(f"{name}: {path}")
+    for error in failures.values():
+        raise error
+
+
+def _check_targets(
+    report: Path | None, predictions: Path | None, inputs: list[str | Path], *, force: bool
+) -> None:
+    """Refuse what could not be written before hours of work."""
+    from lmlp.files.kinds import PREDICTIONS, REPORT
+    from lmlp.files.rule import Output, check_outputs
+    from lmlp.plots import check_installed
+
+    if report is not None:
+        check_installed()
+    targets = ((report, REPORT), (predictions, PREDICTIONS))
+    check_outputs([Output(path, kind) for path, kind in targets if path is not None], inputs, force=force)
+
+
+def _write(evaluation: Evaluation, report: Path | None, predictions: Path | None) -> dict[Path, LMLPError]:
+    """Write the files; returns why some could not be, so that the errors are printed all the same."""
+    from lmlp.evaluation import write_report
+    from lmlp.evaluation.predictions import write_predictions
+
+    failures = {}
+    for path, write in ((predictions, write_predictions), (report, write_report)):
         if path is not None:
-            typer.echo(f"{name}: {path}")
-
-
-def _check_folder(target: Path | None) -> None:
-    """Refuse a file in a folder that does not exist before hours of work."""
-    from lmlp.errors import InvalidArgumentError
-
-    if target is not None and not target.absolute().parent.is_dir():
-        raise InvalidArgumentError(f"{target}: the folder {target.absolute().parent} does not exist")
+            try:
+                write(evaluation, path)
+            except LMLPError as error:
+                failures[path] = error
+    return failures
 
 
 def print_metrics(metrics: Mapping[str, Any], console: Console) -> None:

@@ -7,22 +7,28 @@ from typing import Annotated
 
 import typer
 
+from lmlp.cli.options import Force, ModelOutput
+
 
 def command(
     checkpoint: Annotated[
         Path, typer.Argument(help="Checkpoint written by `lmlp train`.", show_default=False)
     ],
-    output: Annotated[Path, typer.Option("-o", "--output", help="Model file to write.", show_default=False)],
+    output: ModelOutput,
+    force: Force = False,
 ) -> None:
     """Write a model file from a training checkpoint.
 
     The best weights so far become one model file for LAMMPS, ASE and torch. Before it is put in place, the
     reference, the TorchScript module in it and the compiled core are evaluated on a random structure of all
-    elements and must agree; a file that was there before is kept when anything fails.
+    elements and must agree.
     """
     from lmlp.cli.written import report_written
     from lmlp.export.model_file import write_model_file
+    from lmlp.files.kinds import MODEL
+    from lmlp.files.rule import Output, check_outputs
     from lmlp.training.checkpoint import load_model_data
 
+    check_outputs([Output(output, MODEL)], [checkpoint], force=force)
     model = load_model_data(checkpoint)
     report_written(output, model, write_model_file(model, output))

@@ -7,10 +7,13 @@ from typing import Annotated
 
 import typer
 
+from lmlp.cli.options import Force, ModelOutput
+
 
 def command(
     settings: Annotated[Path, typer.Argument(help="Settings file (.ini) of the model.", show_default=False)],
-    output: Annotated[Path, typer.Option("-o", "--output", help="Model file to write.", show_default=False)],
+    output: ModelOutput,
+    force: Force = False,
 ) -> None:
     """Convert a model of the original lMLP prediction program.
 
@@ -23,6 +26,9 @@ def command(
     from lmlp.cli.written import report_written
     from lmlp.export.model_file import write_model_file
     from lmlp.export.original import import_original
+    from lmlp.files.kinds import MODEL
+    from lmlp.files.rule import Output, check_outputs
 
+    check_outputs([Output(output, MODEL)], [settings], force=force)
     model = import_original(settings)
     report_written(output, model, write_model_file(model, output))

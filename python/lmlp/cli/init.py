@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from lmlp.cli.options import Force, ModelOutput
+
 
 def command(
-    output: Annotated[Path, typer.Option("-o", "--output", help="Model file to write.")],
+    output: ModelOutput,
     elements: Annotated[
         str, typer.Option(help="Chemical symbols, separated by commas, in species order: H,O.")
     ],
@@ -27,6 +28,7 @@ def command(
     ] = "none",
     seed: Annotated[int, typer.Option(min=0, help="Equal seeds give equal models.")] = 1,
     verify: Annotated[bool, typer.Option(help="Check reference = TorchScript = core before writing.")] = True,
+    force: Force = False,
 ) -> None:
     """Make a model with random weights, for benchmarks and tests.
 
@@ -38,7 +40,10 @@ def command(
     from lmlp.errors import InvalidArgumentError
     from lmlp.export.model_file import write_model_file
     from lmlp.export.random_model import RandomModelOptions, random_model
+    from lmlp.files.kinds import MODEL
+    from lmlp.files.rule import Output, check_outputs
 
+    check_outputs([Output(output, MODEL)], force=force)
     symbols = [symbol.strip() for symbol in elements.split(",")]
     try:
         sizes = tuple(int(size) for size in hidden.split(","))

@@ -20,6 +20,7 @@ from lmlp.cli.options import (
     UnitsKey,
     VirialKey,
     WeightsKey,
+    file_name,
     overrides,
 )
 
@@ -40,12 +41,22 @@ def command(
     output: Annotated[
         Path | None,
         typer.Option(
-            "-o", "--output", help="Model file to write; default: MODEL is replaced.", rich_help_panel=RUN
+            "-o",
+            "--output",
+            help="Model file to write; default: MODEL is replaced.",
+            rich_help_panel=RUN,
+            parser=file_name,
+            metavar="PATH",
         ),
     ] = None,
     memory: Annotated[
         Path | None,
-        typer.Option(help="Memory of earlier data; default: <MODEL>.memory.", rich_help_panel=_MEMORY),
+        typer.Option(
+            help="Memory of earlier data; default: <MODEL>.memory.",
+            rich_help_panel=_MEMORY,
+            parser=file_name,
+            metavar="PATH",
+        ),
     ] = None,
     old: Annotated[
         list[Path] | None,
@@ -112,6 +123,9 @@ def command(
     resume: Annotated[
         bool, typer.Option("--resume", help="Continue an interrupted session.", rich_help_panel=RUN)
     ] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace a model that -o names.", rich_help_panel=RUN)
+    ] = False,
     set_: Annotated[
         list[str] | None,
         typer.Option(
@@ -156,9 +170,11 @@ def command(
     shorten_waiting()
     if threads is not None:
         os.environ["OMP_NUM_THREADS"] = str(threads)
+    from lmlp.cli.learn_files import claimed
     from lmlp.errors import ConfigError
-    from lmlp.lifelong.base import session_config
+    from lmlp.lifelong.base import make_learn_config, session_config
     from lmlp.lifelong.learn import learn
+    from lmlp.lifelong.outputs import page_path
 
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         raise ConfigError("learning runs in one process, with --threads: start it without torchrun")
@@ -169,7 +185,7 @@ def command(
             "start": str(model),
             "data": [str(p) for p in data],
             "output": str(output or model),
-            "memory": str(memory or model.with_suffix(".memory")),
+            "memory": str(memory or _memory_of(model)),
             "old": [str(p) for p in old] if old else None,
             "task": task or data[0].name.partition(".")[0],
             "memory_structures": memory_structures,
@@ -194,22 +210,29 @@ def command(
     if stream is not None:
         from lmlp.cli.learn_stream import run_stream
 
-        run_stream(options, stream, resume=resume)
+        run_stream(options, stream, resume=resume, force=force)
         return
-    config = session_config(options, resume=resume)
     from lmlp.cli.train_view import TrainView
 
-    with TrainView() as view:
+    with TrainView() as view, claimed(make_learn_config(options), resume=resume, force=force):
+        config = session_config(options, resume=resume)
         try:
             outcome = learn(config, observer=view, resume=resume, started=started)
         except KeyboardInterrupt:
             view.stop()
-            view.say(
-                f"Stopped. All progress is in {config.checkpoint}; the same command with --resume goes on."
-            )
+            where = f"All progress is in {config.checkpoint}; the same command with --resume goes on."
+            view.say(f"Stopped. {where if config.checkpoint.exists() else 'Learning had not begun.'}")
             raise typer.Exit(130) from None
         view.stop()
-    _finish(outcome, config.output.with_suffix(".learning.html"))
+        _finish(outcome, page_path(config))
+
+
+def _memory_of(model: Path) -> Path:
+    """Return the memory file of a model, or of a checkpoint of its training."""
+    from lmlp.files.names import beside
+
+    name = model.with_suffix(".pt") if model.suffix == ".checkpoint" else model
+    return beside(name, ".memory")
 
 
 def _finish(outcome: Outcome, page: Path) -> None:
@@ -217,9 +240,14 @@ def _finish(outcome: Outcome, page: Path) -> None:
     from rich.console import Console
     from rich.markup import escape
 
+    from lmlp.errors import LMLPError
     from lmlp.evaluation.retention import write_retention_report
 
-    report = outcome.report
+    report, lost = outcome.report, ""
+    try:
+        write_retention_report(report, page)
+    except LMLPError as error:
+        lost = f"lmlp: error: no page: {error}"
     console = Console()
     console.print(retention_table(report))
     counts = {k: len(report[k]) for k in ("suspects", "parked", "removed")}
@@ -230,8 +258,9 @@ def _finish(outcome: Outcome, page: Path) -> None:
     suspects = [*report["suspects"], *report.get("check_suspects", [])]
     for row in suspects[:10]:
         console.print(escape(f"suspect {row['source']}: {row['reason']}"), soft_wrap=True, highlight=False)
-    write_retention_report(report, page)
-    typer.echo(f"{outcome.path}: model;  {page}: report")
+    typer.echo(f"{outcome.path}: model" + ("" if lost else f";  {page}: report"))
+    if lost:
+        typer.echo(lost, err=True)
     if outcome.refused:
         typer.echo(
             f"lmlp: refused: forgetting of {100 * report['forgetting']:.1f} % exceeds "
@@ -239,6 +268,7 @@ def _finish(outcome: Outcome, page: Path) -> None:
             f"{outcome.path}",
             err=True,
         )
+    if outcome.refused or lost:
         raise typer.Exit(1)
 
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from lmlp.training.observer import Observer
+
+if TYPE_CHECKING:
+    from lmlp.lifelong.config import LearnConfig
 
 
 class _Quiet(Observer):
@@ -18,20 +21,38 @@ class _Quiet(Observer):
         typer.echo(text)
 
 
-def run_stream(options: dict[str, Any], stream: str, *, resume: bool) -> None:
+def run_stream(options: dict[str, Any], stream: str, *, resume: bool, force: bool = False) -> None:
     """Learn all batches; exits with 1 if one of them was refused.
 
     Args:
         options: settings of each session.
         stream: structures per batch, or ``file``.
         resume: go on after the last finished batch.
+        force: replace an existing model and the errors of an earlier stream.
+
+    Raises:
+        ConfigError: neither a number nor ``file``.
     """
+    from lmlp.cli.learn_files import claimed
+    from lmlp.errors import ConfigError
     from lmlp.lifelong.base import make_learn_config
+    from lmlp.plots import check_installed
+
+    check_installed()
+    if stream != "file" and (not stream.isdigit() or int(stream) < 1):
+        raise ConfigError(f"--stream {stream!r}: give structures per batch, e.g. 25, or `file`")
+    config = make_learn_config(options)
+    with claimed(config, resume=resume, force=force, stream=True):
+        _learn(config, options, make_batches(options, stream), resume=resume)
+
+
+def _learn(config: LearnConfig, options: dict[str, Any], batches: list[Any], *, resume: bool) -> None:
+    """Learn the batches and draw the errors."""
+    from lmlp.files.names import beside
+    from lmlp.lifelong.outputs import picture_path
     from lmlp.lifelong.stream import learn_stream, stream_log
     from lmlp.plots import plot_stream, save
 
-    config = make_learn_config(options)
-    batches = make_batches(options, stream)
     typer.echo(f"{len(batches)} batches. RMSE on check structures, energies in meV/atom, forces in meV/Å:")
     typer.echo(
         "task, new structures in memory | tasks before the stream | batches so far | new, before -> after"
@@ -43,11 +64,11 @@ def run_stream(options: dict[str, Any], stream: str, *, resume: bool) -> None:
     except KeyboardInterrupt:
         typer.echo("Stopped. All progress is kept; the same command with --resume goes on.")
         raise typer.Exit(130) from None
-    picture = config.output.with_suffix(".stream.png")
+    picture = picture_path(config)
     save(plot_stream(records), picture)
     typer.echo(
         f"{config.output}: model;  {stream_log(config.output)}, {picture}: errors;  "
-        f"{config.output.with_suffix('.batches')}: report and suspects of each batch"
+        f"{beside(config.output, '.batches')}: report and suspects of each batch"
     )
     refused = [r["task"] for r in records if r["refused"]]
     if refused:
@@ -56,20 +77,13 @@ def run_stream(options: dict[str, Any], stream: str, *, resume: bool) -> None:
 
 
 def make_batches(options: dict[str, Any], stream: str) -> list[Any]:
-    """Divide the data.
-
-    Raises:
-        ConfigError: neither a number nor ``file``.
-    """
-    from lmlp.errors import ConfigError
+    """Divide the data."""
     from lmlp.io import DataKeys
     from lmlp.lifelong.stream import cut, one_file_each
 
     files = [Path(p) for p in options["data"]]
     if stream == "file":
         return one_file_each(files)
-    if not stream.isdigit() or int(stream) < 1:
-        raise ConfigError(f"--stream {stream!r}: give structures per batch, e.g. 25, or `file`")
     return cut(files, int(stream), DataKeys(**options.get("keys", {})))
 
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from lmlp.cli.options import file_name
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -25,10 +29,14 @@ def command(
     pressure: Annotated[float, typer.Option(help="bar, with npt.")] = 1.0,
     timestep: Annotated[float, typer.Option(help="fs.")] = 0.5,
     steps: Annotated[int, typer.Option(min=0, help="Steps in all, those before --resume included.")] = 1000,
-    output: Annotated[Path, typer.Option("-o", "--output", help="Trajectory, extended XYZ.")] = Path(
-        "traj.xyz"
-    ),
-    log: Annotated[Path | None, typer.Option(help="Log; beside the trajectory by default.")] = None,
+    output: Annotated[
+        Path,
+        typer.Option("-o", "--output", help="Trajectory, extended XYZ.", parser=file_name, metavar="PATH"),
+    ] = Path("traj.xyz"),
+    log: Annotated[
+        Path | None,
+        typer.Option(help="Log; beside the trajectory by default.", parser=file_name, metavar="PATH"),
+    ] = None,
     interval: Annotated[int, typer.Option(min=1, help="Steps between entries of trajectory and log.")] = 10,
     check: Annotated[int, typer.Option(min=1, help="Steps between looks at the uncertainty.")] = 10,
     save_grade: Annotated[
@@ -36,7 +44,10 @@ def command(
     ] = 3.0,
     stop_grade: Annotated[float, typer.Option(help="Stop above this grade (forces: twice it).")] = 30.0,
     candidates: Annotated[
-        Path | None, typer.Option(help="Kept structures; beside the trajectory by default.")
+        Path | None,
+        typer.Option(
+            help="Kept structures; beside the trajectory by default.", parser=file_name, metavar="PATH"
+        ),
     ] = None,
     min_gap: Annotated[int, typer.Option(min=1, help="Least steps between kept structures.")] = 5,
     max_candidates: Annotated[int, typer.Option(min=0, help="Most structures to keep.")] = 250,
@@ -50,6 +61,9 @@ def command(
     seed: Annotated[int, typer.Option(min=0, help="Equal seeds give equal runs.")] = 1,
     restart_interval: Annotated[int, typer.Option(min=1, help="Steps between restart files.")] = 500,
     resume: Annotated[bool, typer.Option("--resume", help="Continue from the restart file.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Start anew where there is a run of that name.")
+    ] = False,
     threads: Annotated[int, typer.Option(min=0, help="OpenMP threads; 0 takes OpenMP's default.")] = 0,
     precision: Annotated[
         str, typer.Option(help="double, or mixed: networks in single precision, faster.")
@@ -70,27 +84,53 @@ def command(
     from lmlp.calculators.dynamics import Thermodynamics
     from lmlp.calculators.simulation import Intervals, RunFiles, Simulation
     from lmlp.calculators.watch import SigmaWatch, WatchOptions
+    from lmlp.errors import InvalidArgumentError, UncertaintyError
 
+    if resume and force:
+        raise InvalidArgumentError("--resume continues a run, --force drops it: give one of them")
     conditions = Thermodynamics(
         ensemble, temperature, pressure, timestep, thermostat_time, barostat_time, compressibility
     )
     files = RunFiles.beside(output, log, candidates)
     options = WatchOptions(check, save_grade, stop_grade, gap=min_gap, limit=max_candidates)
-    calculator = LMLPCalculator(model, threads=threads, precision=precision)
-    if watch and calculator.facts.n_members < 2:
-        from lmlp.errors import UncertaintyError
-
-        raise UncertaintyError(f"{model} has one member and no uncertainty to watch: --no-watch runs without")
-    atoms = _read_start(start)
-    atoms.calc = calculator
-    observer = SigmaWatch(calculator, options) if watch else None
     intervals = Intervals(interval, interval, restart_interval)
-    simulation = Simulation(atoms, conditions, files, intervals, observer, seed)
-    if resume:
-        simulation.resume()
-    else:
-        simulation.start(keep_velocities=not new_velocities)
-    _report(_run(simulation, steps), simulation, files)
+    with _claimed(files, [model, start], anew=force, goes_on=resume):
+        calculator = LMLPCalculator(model, threads=threads, precision=precision)
+        if watch and calculator.facts.n_members < 2:
+            raise UncertaintyError(
+                f"{model} has one member and no uncertainty to watch: --no-watch runs without"
+            )
+        atoms = _read_start(start)
+        atoms.calc = calculator
+        observer = SigmaWatch(calculator, options) if watch else None
+        simulation = Simulation(atoms, conditions, files, intervals, observer, seed)
+        if resume:
+            simulation.resume()
+        else:
+            for path in (*files.written, files.restart) if force else ():
+                path.unlink(missing_ok=True)
+            simulation.start(keep_velocities=not new_velocities)
+        outcome = _run(simulation, steps)
+    _report(outcome, simulation, files)
+
+
+@contextmanager
+def _claimed(files: RunFiles, inputs: list[str | Path], *, anew: bool, goes_on: bool) -> Iterator[None]:
+    """Hold the locks of all files of a run that may be written.
+
+    Raises:
+        InvalidArgumentError: a file that must not be written.
+        OutputError: another run writes one of them.
+    """
+    from lmlp.files.lock import locked
+    from lmlp.files.rule import check_existing, check_names
+
+    check_names(files.outputs, inputs)
+    with ExitStack() as stack:
+        for path in files.written:
+            stack.enter_context(locked(path, lambda text: typer.echo(text, err=True)))
+        check_existing(files.outputs, force=anew or goes_on)
+        yield
 
 
 def _read_start(name: str) -> Atoms:
@@ -134,6 +174,7 @@ def _run(simulation: Simulation, steps: int) -> Outcome:
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=Console(stderr=True)) as progress:
+        simulation.warn = lambda text: progress.console.print(text, highlight=False, markup=False)
         task = progress.add_task("starting", total=steps, completed=simulation.step)
         kept = 0 if simulation.watch is None else simulation.watch.n_kept
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from lmlp.cli.options import Force, file_name
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -114,7 +116,11 @@ def prune(
     ] = None,
     removed: Annotated[
         Path | None,
-        typer.Option(help="Where the removed structures go; default: <memory>.removed-<n>.xyz.xz."),
+        typer.Option(
+            help="Where the removed structures go; default: <memory>.removed-<n>.xyz.xz.",
+            parser=file_name,
+            metavar="PATH",
+        ),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what would be removed.")] = False,
 ) -> None:
@@ -127,6 +133,7 @@ def prune(
     Example: lmlp memory prune model.memory --structures 500
     """
     from lmlp.errors import InvalidArgumentError
+    from lmlp.files.lock import locked
     from lmlp.lifelong.choice import Bounds, choose
     from lmlp.lifelong.memory import Memory
     from lmlp.training.config import parse_bytes
@@ -137,14 +144,15 @@ def prune(
         raise InvalidArgumentError(f"--size: {error}") from None
     if structures is None and limit is None:
         raise InvalidArgumentError("say how much to keep: --structures or --size")
-    with Memory(memory) as opened:
+    target = removed or _free_name(memory)
+    _check_target(target, memory, hint="removed structures are not replaced")
+    with locked(memory, typer.echo), Memory(memory) as opened:
         entries = [e for e in opened.entries() if e.n_bytes]
         gone = choose(entries, None, Bounds(structures, limit))
         _report_removed([e for e in entries if e.id in gone], gone)
         if dry_run or not gone:
             typer.echo(f"{len(gone)} of {len(entries)} structures" + (" would go" if dry_run else " removed"))
             return
-        target = removed or _free_name(memory)
         _prune(opened, [e for e in entries if e.id in gone], gone, target)
         typer.echo(f"{len(gone)} of {len(entries)} structures removed; they are in {target}")
 
@@ -161,9 +169,10 @@ def reinstate(
     Example: lmlp memory reinstate model.memory 17 23
     """
     from lmlp.errors import InvalidArgumentError
+    from lmlp.files.lock import locked
     from lmlp.lifelong.memory import Memory
 
-    with Memory(memory) as opened:
+    with locked(memory, typer.echo), Memory(memory) as opened:
         found = {e.id: e for e in opened.entries()}
         for number in numbers:
             if number not in found:
@@ -184,10 +193,18 @@ def reinstate(
 def export(
     memory: MemoryFile,
     output: Annotated[
-        Path, typer.Option("-o", "--output", help="File to write: .xyz or .extxyz, also .xz, .gz, .bz2.")
+        Path,
+        typer.Option(
+            "-o",
+            "--output",
+            help="File to write: .xyz or .extxyz, also .xz, .gz, .bz2.",
+            parser=file_name,
+            metavar="PATH",
+        ),
     ],
     status: Statuses = None,
     task: Task = None,
+    force: Force = False,
 ) -> None:
     """Write structures to extended XYZ, with number, task, status and factor as lmlp_* entries.
 
@@ -201,6 +218,7 @@ def export(
         entries = [e for e in opened.entries(*(status or []), task=task) if e.n_bytes]
         if not entries:
             raise DataError(f"{memory}: no such structures with content")
+        _check_target(output, memory, force=force)
         write_structures(output, _marked(opened, entries))
     typer.echo(f"{output}: {len(entries)} structures")
 
@@ -246,12 +264,9 @@ def _print_tasks(memory: Memory) -> None:
 def _prune(memory: Memory, entries: Sequence[Entry], gone: dict[int, State], target: Path) -> None:
     import secrets
 
-    from lmlp.errors import InvalidArgumentError
     from lmlp.io.write import write_structures
     from lmlp.lifelong.memory import Update
 
-    if target.exists():
-        raise InvalidArgumentError(f"{target}: exists already; choose another name (--removed)")
     write_structures(target, _marked(memory, entries))
     name = f"prune-{secrets.token_hex(8)}"
     memory.commit(Update(name, "prune", {"removed_to": str(target)}, changes=gone))
@@ -286,6 +301,18 @@ def _marked(memory: Memory, entries: Sequence[Entry]) -> list[Any]:
         }
         marked.append(replace(s, info=info | ({"lmlp_reason": e.state.reason} if e.state.reason else {})))
     return marked
+
+
+def _check_target(
+    target: Path, memory: Path, *, force: bool = False, hint: str = "--force replaces it"
+) -> None:
+    """Refuse an impossible file before anything is read."""
+    from lmlp.files.kinds import STRUCTURES
+    from lmlp.files.rule import Output, check_outputs
+    from lmlp.io.write import check_writable
+
+    check_writable(target)
+    check_outputs([Output(target, STRUCTURES, hint=hint, makes_folder=True)], [memory], force=force)
 
 
 def _free_name(memory: Path) -> Path:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lmlp.cli.options import EnergyKey, ForcesKey, UnitsKey, WeightsKey
+from lmlp.cli.options import EnergyKey, Force, ForcesKey, ModelOutput, UnitsKey, WeightsKey
 
 if TYPE_CHECKING:
     from lmlp.io import DataKeys
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def command(
     models: Annotated[list[Path], typer.Argument(help="Model files, two or more.")],
-    output: Annotated[Path, typer.Option("-o", "--output", help="Model file to write.")],
+    output: ModelOutput,
     data: Annotated[
         list[str] | None,
         typer.Option(
@@ -29,6 +29,7 @@ def command(
     weights_key: WeightsKey = None,
     units_key: UnitsKey = None,
     threads: Annotated[int, typer.Option(min=0, help="OpenMP threads; 0 takes OpenMP's default.")] = 0,
+    force: Force = False,
 ) -> None:
     """Merge the members of several models into one ensemble, e.g. of models trained on separate machines.
 
@@ -47,8 +48,11 @@ def command(
     from lmlp.cli.written import report_written
     from lmlp.export.merge import merge_models
     from lmlp.export.model_file import read_model_file, write_model_file
+    from lmlp.files.kinds import MODEL
+    from lmlp.files.rule import Output, check_outputs
     from lmlp.io import DataKeys
 
+    check_outputs([Output(output, MODEL)], [*models, *(data or [])], force=force)
     merged = merge_models([read_model_file(path) for path in models], [str(path) for path in models])
     if data:
         keys = DataKeys(energy_key, forces_key, stress="none", weights=weights_key, units=units_key)

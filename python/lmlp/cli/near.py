@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from lmlp.cli.options import Force, file_name
+
 if TYPE_CHECKING:
     from lmlp.near import NearData, ScoreOptions, SizeOptions
 
@@ -77,9 +79,13 @@ def command(
     repetitions: Annotated[int, typer.Option(min=2, help="Random initializations per score.")] = 8,
     seed: Annotated[int, typer.Option(min=0, help="Equal seeds give equal scores.")] = 1,
     plot: Annotated[
-        Path | None, typer.Option(help="Write the picture of the layer sizes (.png, .svg, .pdf).")
+        Path | None,
+        typer.Option(
+            help="Write the picture of the layer sizes (.png, .svg, .pdf).", parser=file_name, metavar="PATH"
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print all figures as JSON.")] = False,
+    force: Force = False,
 ) -> None:
     """Size networks from the data, without training.
 
@@ -104,6 +110,8 @@ def command(
     from lmlp.near import ScoreOptions, SizeOptions, make_data
 
     candidates = [_numbers(text, "--hidden") for text in hidden or []]
+    if plot is not None:
+        _check_picture(plot, data, force=force)
     alone = float(make_data_preset(preset, ["H"], cutoff, {}, {})["cutoff"])
     no_labels = DataKeys(energy="none", forces="none", stress="none", virial="none")
     structures, free = set_apart(read_structures(list(data), no_labels), alone)
@@ -123,16 +131,27 @@ def command(
         activation=activation,
     )
     result = examine(inputs, candidates, options, scores)
-    if plot is not None:
-        _draw(result, plot)
     if as_json:
         import json
 
         typer.echo(json.dumps(_plain(result, inputs), indent=1, allow_nan=False))
-        return
-    _print(result, inputs, options, scores)
+    else:
+        _print(result, inputs, options, scores)
     if plot is not None:
-        typer.echo(f"picture: {plot}")
+        _draw(result, plot)
+        if not as_json:
+            typer.echo(f"picture: {plot}")
+
+
+def _check_picture(path: Path, data: list[str], *, force: bool) -> None:
+    """Refuse a picture that could not be written before the scores are computed."""
+    from lmlp.files.kinds import PICTURE
+    from lmlp.files.rule import Output, check_outputs
+    from lmlp.plots import check_installed, picture_format
+
+    picture_format(path)
+    check_installed()
+    check_outputs([Output(path, PICTURE)], data, force=force)
 
 
 def _numbers(text: str, option: str) -> tuple[int, ...]:

@@ -1,7 +1,9 @@
-"""Options that ``lmlp train`` and ``lmlp learn`` have in common, and how options become settings."""
+"""Options that several commands have in common, and how options become settings."""
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -9,6 +11,29 @@ import typer
 DATA = "Data"
 RUN = "Run"
 
+
+def file_name(text: str | Path) -> Path:
+    """Return the path of a file to write.
+
+    Raises:
+        typer.BadParameter: a name that ends with a slash is one of a folder.
+    """
+    name = str(text)
+    if not name or name.endswith(("/", os.sep)):
+        raise typer.BadParameter(f"{name!r} names a folder: name a file in it.")
+    return Path(name)
+
+
+Force = Annotated[
+    bool,
+    typer.Option("--force", help="Replace results that exist; files of another kind are never replaced."),
+]
+ModelOutput = Annotated[
+    Path,
+    typer.Option(
+        "-o", "--output", help="Model file to write.", show_default=False, parser=file_name, metavar="PATH"
+    ),
+]
 EnergyKey = Annotated[
     str | None,
     typer.Option(help="Name of the energy; guessed by default.", rich_help_panel=DATA),

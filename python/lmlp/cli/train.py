@@ -20,6 +20,7 @@ from lmlp.cli.options import (
     UnitsKey,
     VirialKey,
     WeightsKey,
+    file_name,
     overrides,
 )
 
@@ -60,7 +61,14 @@ def command(
     units_key: UnitsKey = None,
     output: Annotated[
         Path | None,
-        typer.Option("-o", "--output", help="Model file to write, e.g. model.pt.", rich_help_panel=RUN),
+        typer.Option(
+            "-o",
+            "--output",
+            help="Model file to write, e.g. model.pt. Files of an earlier run are kept as model.previous.*.",
+            parser=file_name,
+            metavar="PATH",
+            rich_help_panel=RUN,
+        ),
     ] = None,
     preset: Annotated[
         str | None,
@@ -133,6 +141,9 @@ def command(
     resume: Annotated[
         bool, typer.Option("--resume", help="Continue from <output>.checkpoint.", rich_help_panel=RUN)
     ] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace an earlier run, keep nothing of it.", rich_help_panel=RUN)
+    ] = False,
     set_: Annotated[
         list[str] | None,
         typer.Option(
@@ -150,7 +161,8 @@ def command(
     or a crash loses at most a minute: [bold]--resume[/bold] goes on and arrives at the same weights.
 
     [bold]Files[/bold] (beside model.pt): model.checkpoint, to resume or to [bold]lmlp export[/bold];
-    model.log.jsonl, one line per epoch with errors in eV/atom and eV/Å.
+    model.log.jsonl, one line per epoch with errors in eV/atom and eV/Å. Those of an earlier run become
+    model.previous.pt and so on, unless --force is given.
 
     [bold]Examples[/bold]
 
@@ -219,52 +231,44 @@ def command(
     if settings.threads is not None:
         os.environ["OMP_NUM_THREADS"] = str(settings.threads)  # before any OpenMP runtime starts
 
+    from lmlp.cli.train_files import claimed
     from lmlp.training.workers import connected
 
-    with connected() as workers:
-        _train(settings, workers, resume=resume, started=started)
+    with connected() as workers, claimed(settings, workers, config):
+        _train(settings, workers, resume=resume, force=force, started=started)
 
 
-def _train(settings: TrainConfig, workers: Workers, *, resume: bool, started: float) -> None:
+def _train(settings: TrainConfig, workers: Workers, *, resume: bool, force: bool, started: float) -> None:
     """Train and write the model; only the first of several processes speaks and writes."""
+    from lmlp.cli.train_files import farewell, state_before, tell_earlier, write_model
     from lmlp.cli.train_view import TrainView
-    from lmlp.cli.written import report_written
     from lmlp.errors import ConfigError, TrainingError
-    from lmlp.export.model_file import write_model_file
+    from lmlp.training.outputs import previous_path
     from lmlp.training.run import Run
 
-    if settings.checkpoint.exists() and not resume and workers.is_first:
-        TrainView.say(
-            f"{settings.checkpoint} is from an earlier run and will be replaced (--resume continues it)"
-        )
-    if resume and workers.is_first and not settings.checkpoint.exists():
+    saved = (settings.checkpoint, previous_path(settings.checkpoint))
+    if not resume and workers.is_first:
+        tell_earlier(settings, force=force)
+    if resume and workers.is_first and not any(path.exists() for path in saved):
         raise ConfigError(f"--resume: there is no {settings.checkpoint}")
     with TrainView() as view:
+        run = Run(settings, view, resume=resume, started=started, workers=workers, force=force)
         try:
-            model = Run(settings, view, resume=resume, started=started, workers=workers).train()
+            model = run.train()
         except KeyboardInterrupt:
             view.stop()
             if workers.is_first:
-                view.say(_farewell(settings.checkpoint, started=view.started))
+                view.say(farewell(run.backup, started=view.started))
             raise typer.Exit(130) from None
         except TrainingError as error:
             view.stop()
-            saved = (
-                f"the state before that step is in {settings.checkpoint} (`lmlp export` makes a model of it)"
-            )
-            raise TrainingError(f"{error}; {saved}") from None
+            raise TrainingError(f"{error}; {state_before(run.backup)}") from None
         view.stop()
         if not workers.is_first:
             return
+        write_model(run, model)  # words come later
         view.summary(model)
-        report_written(settings.output, model, write_model_file(model, settings.output))
         view.say(f"{settings.checkpoint}: to resume or export;  {settings.log}: learning curve")
-
-
-def _farewell(checkpoint: Path, *, started: bool) -> str:
-    if not started:
-        return "Stopped before training began; nothing was written."
-    return f"Stopped. All progress is in {checkpoint}; the same command with --resume goes on."
 
 
 def _sizes(text: str) -> list[int]:

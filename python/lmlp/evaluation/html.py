@@ -11,7 +11,8 @@ from string import Template
 from typing import TYPE_CHECKING
 
 from lmlp import __version__
-from lmlp.errors import DataError
+from lmlp.files.kinds import REPORT
+from lmlp.files.writing import replacing
 from lmlp.plots.style import to_data_uri
 
 if TYPE_CHECKING:
@@ -100,7 +101,8 @@ def write_page(path: str | Path, title: str, subtitle: str, parts: Sequence[str]
     """Write sections as one HTML file without outside references.
 
     Raises:
-        DataError: the file cannot be written.
+        InvalidArgumentError: there is a file of another kind.
+        OutputError: the file cannot be written.
     """
     template = Template((files("lmlp.evaluation") / "templates" / "report.html").read_text(encoding="utf-8"))
     date = datetime.datetime.now().astimezone().strftime("%Y-%m-%d %H:%M")
@@ -110,7 +112,5 @@ def write_page(path: str | Path, title: str, subtitle: str, parts: Sequence[str]
         body="\n".join(parts),
         footer=escape(f"lmlp {__version__} · {date}"),
     )
-    try:
-        Path(path).write_text(content, encoding="utf-8")
-    except OSError as error:
-        raise DataError(f"{path}: cannot write the report: {error.strerror}") from error
+    with replacing(path, REPORT) as unfinished:
+        unfinished.write_text(content, encoding="utf-8")

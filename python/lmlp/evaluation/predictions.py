@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
 from lmlp.elements import symbol
-from lmlp.errors import DataError
 from lmlp.evaluation.compare import Evaluation, StructureResult
+from lmlp.files.kinds import PREDICTIONS
+from lmlp.files.writing import replacing
 
 
 def write_predictions(evaluation: Evaluation, path: str | Path) -> None:
@@ -22,18 +22,12 @@ def write_predictions(evaluation: Evaluation, path: str | Path) -> None:
     The file appears under its name only when it is complete.
 
     Raises:
-        DataError: the file cannot be written.
+        InvalidArgumentError: there is a file of another kind.
+        OutputError: the file cannot be written.
     """
-    target = Path(path)
-    unfinished = target.with_name(target.name + ".tmp")
-    try:
-        with unfinished.open("w", encoding="utf-8") as file:
-            for result in evaluation.results:
-                file.writelines(_lines(result))
-        os.replace(unfinished, target)
-    except OSError as error:
-        unfinished.unlink(missing_ok=True)
-        raise DataError(f"{path}: cannot write the predictions: {error.strerror}") from error
+    with replacing(path, PREDICTIONS) as unfinished, unfinished.open("w", encoding="utf-8") as file:
+        for result in evaluation.results:
+            file.writelines(_lines(result))
 
 
 def _lines(result: StructureResult) -> Iterator[str]:

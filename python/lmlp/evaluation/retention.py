@@ -19,7 +19,8 @@ def write_retention_report(report: Mapping[str, Any], path: str | Path) -> None:
         path: file to write.
 
     Raises:
-        DataError: the file cannot be written.
+        InvalidArgumentError: there is a file of another kind.
+        OutputError: the file cannot be written.
     """
     parts = [
         _tiles(report),

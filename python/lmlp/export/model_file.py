@@ -9,11 +9,9 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import os
-import secrets
 import zipfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import safetensors
@@ -21,6 +19,8 @@ import safetensors.numpy
 
 from lmlp.errors import ModelFileError
 from lmlp.export.header import check_model, header_of, model_data, parse_header, weight_arrays
+from lmlp.files.kinds import MODEL
+from lmlp.files.writing import replacing
 from lmlp.model.data import ModelData
 
 if TYPE_CHECKING:
@@ -32,44 +32,33 @@ HEADER_ENTRY = "lmlp.json"
 WEIGHTS_ENTRY = "weights.safetensors"
 
 
-def write_model_file(data: ModelData, path: str | Path, *, verify: bool = True) -> list[Difference]:
+def write_model_file(
+    data: ModelData, path: str | Path, *, verify: bool = True, keep: Path | None = None
+) -> list[Difference]:
     """Write a model file; a file already there is replaced only when the new one is complete and verified.
 
     Args:
         data: the model.
         path: where to; the folder must exist.
         verify: check that reference, TorchScript and core agree before the file is put in place.
+        keep: where the model file that is replaced goes; None drops it.
 
     Returns:
         the differences that the verification found, empty without it.
 
     Raises:
-        ModelFileError: the model is inconsistent, the folder cannot be written, or verification failed; the
-            target is then left as it was.
+        ModelFileError: the model is inconsistent, or verification failed.
+        InvalidArgumentError: the target is a file of another kind.
+        OutputError: it cannot be written. In all cases the target is left as it was.
     """
-    path = Path(path)
     content = model_file_bytes(data)
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
-    try:
-        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
-    except OSError as error:
-        raise ModelFileError(f"{path}: cannot write there: {error.strerror}") from error
     differences: list[Difference] = []
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
+    with replacing(path, MODEL, keep) as temporary:
+        temporary.write_bytes(content)
         if verify:
             from lmlp.export.verify import verify_model_file
 
             differences = verify_model_file(temporary, data)
-        os.replace(temporary, path)
-        _sync_folder(path.parent)
-    except OSError as error:
-        raise ModelFileError(f"{path}: cannot write: {error.strerror}") from error
-    finally:
-        temporary.unlink(missing_ok=True)
     return differences
 
 
@@ -168,14 +157,3 @@ def _plain_record(info: zipfile.ZipInfo) -> zipfile.ZipInfo:
     record = zipfile.ZipInfo(info.filename)
     record.compress_type = info.compress_type
     return record
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make the renaming durable where the system allows to sync a folder."""
-    if not hasattr(os, "O_DIRECTORY"):
-        return
-    handle: Any = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

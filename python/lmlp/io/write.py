@@ -11,6 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from lmlp.errors import DataError
+from lmlp.files.kinds import STRUCTURES
+from lmlp.files.writing import replacing
 from lmlp.io.comment import SPELLINGS, write_pair
 from lmlp.io.hdf5 import SUFFIXES as HDF5_SUFFIXES
 from lmlp.io.hdf5 import write_hdf5
@@ -39,6 +41,8 @@ def write_structures(path: str | Path, structures: Iterable[Structure]) -> None:
 
     Raises:
         DataError: nothing to write, another ending, or a structure that the format has no place for.
+        InvalidArgumentError: there is a file of another kind.
+        OutputError: it cannot be written.
     """
     path = Path(path)
     check_writable(path)
@@ -46,17 +50,13 @@ def write_structures(path: str | Path, structures: Iterable[Structure]) -> None:
     if not structures:
         raise DataError(f"{path}: no structure to write")
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(path.name + ".tmp")
-    try:
+    with replacing(path, STRUCTURES) as unfinished:
         if path.suffix.lower() in HDF5_SUFFIXES:
             write_hdf5(unfinished, structures)
         else:
             compress = _COMPRESSORS.get(path.suffix.lower())
             content = _text(path, structures).encode()
             unfinished.write_bytes(compress(content) if compress else content)
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
 
 
 def left_out(path: Path, structures: Iterable[Structure]) -> str:

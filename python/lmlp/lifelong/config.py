@@ -7,6 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from lmlp.files.names import beside
 from lmlp.training.config import Bytes, Fraction, OptimizerConfig, Positive, TrainConfig
 from lmlp.training.rule import SelectionRule
 
@@ -69,9 +70,9 @@ class LearnConfig(TrainConfig):
     @property
     def checkpoint(self) -> Path:
         """``<stem>.learning.checkpoint`` beside the output."""
-        return self.output.with_suffix(".learning.checkpoint")
+        return beside(self.output, ".learning.checkpoint")
 
     @property
     def log(self) -> Path:
         """``<stem>.learning.jsonl`` beside the output."""
-        return self.output.with_suffix(".learning.jsonl")
+        return beside(self.output, ".learning.jsonl")

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
 from lmlp import __version__
+from lmlp.errors import DataError, OutputError
 from lmlp.export.model_file import read_model_file, write_model_file
+from lmlp.files.kinds import FIGURES
+from lmlp.files.lock import locked
+from lmlp.files.names import beside, earlier
+from lmlp.files.writing import replacing
 from lmlp.io.composition import formula
 from lmlp.io.write import write_structures
 from lmlp.lifelong.base import make_learn_config
 from lmlp.lifelong.choice import Bounds, choose
 from lmlp.lifelong.config import LearnConfig
 from lmlp.lifelong.memory import Addition, Entry, Memory, State, Update
+from lmlp.lifelong.outputs import rejected_path, report_path, suspects_path
 from lmlp.lifelong.record import to_bytes
 from lmlp.lifelong.session import LearnRun, SessionDone
 from lmlp.model.data import ModelData
@@ -43,11 +48,6 @@ class Outcome:
     refused: bool
 
 
-def report_path(config: LearnConfig) -> Path:
-    """Return ``<stem>.learning.json`` beside the output."""
-    return config.output.with_suffix(".learning.json")
-
-
 def learn(
     config: LearnConfig,
     *,
@@ -69,9 +69,20 @@ def learn(
     Raises:
         ConfigError, DataError, GeometryError, ModelFileError, TrainingError: as in training.
         UnknownElementError: an element that the model's descriptor cannot carry.
+        OutputError: another run writes the output or the memory; a file cannot be written, what was learned
+            is in the checkpoint then.
         KeyboardInterrupt: after saving.
     """
-    run = LearnRun(config, observer or Observer(), resume=resume, started=started)
+    observer = observer or Observer()
+    with (
+        locked(beside(config.output, ""), observer.on_message),
+        locked(config.memory, observer.on_message),
+    ):
+        return _learn(LearnRun(config, observer, resume=resume, started=started))
+
+
+def _learn(run: LearnRun) -> Outcome:
+    config = run.config
     try:
         model = run.train()
     except SessionDone:
@@ -84,15 +95,25 @@ def learn(
     limit, lost = config.max_forgetting, report["forgetting"]
     refused = limit is not None and lost is not None and lost > limit
     report["refused"] = refused
-    target = config.output.with_suffix(".rejected.pt") if refused else config.output
-    write_model_file(model, target)
-    _write_suspects(run)
-    _write_text(report_path(config), json.dumps(report, indent=1, allow_nan=False))
-    if not refused:
-        with Memory(config.memory) as memory:
-            memory.commit(update)
+    outcome = Outcome(model, rejected_path(config) if refused else config.output, report, refused)
+    try:
+        _put_in_place(run, outcome, update)
+    except (OutputError, DataError) as error:
+        raise type(error)(f"{error}. {run.backup.where}: the same with --resume ends the session") from error
     _clean(config)
-    return Outcome(model, target, report, refused)
+    return outcome
+
+
+def _put_in_place(run: LearnRun, outcome: Outcome, update: Update) -> None:
+    """Write model, suspects and report, and last the memory."""
+    path = outcome.path
+    write_model_file(outcome.model, path, keep=earlier(path, path) if outcome.refused else None)
+    _write_suspects(run)
+    with replacing(report_path(run.config), FIGURES) as unfinished:
+        unfinished.write_text(json.dumps(outcome.report, indent=1, allow_nan=False), encoding="utf-8")
+    if not outcome.refused:
+        with Memory(run.config.memory) as memory:
+            memory.commit(update)
 
 
 def memory_update(run: LearnRun) -> tuple[Update, list[dict[str, str]]]:
@@ -157,17 +178,11 @@ def _write_suspects(run: LearnRun) -> None:
         for i, s in enumerate(run.dataset.structures)
         if sampler.status(i) == "suspect" or i in run.odd
     ]
-    path = run.config.output.with_suffix(".suspects.xyz")
+    path = suspects_path(run.config)
     if suspects:
         write_structures(path, suspects)
     else:
         path.unlink(missing_ok=True)
-
-
-def _write_text(path: Path, text: str) -> None:
-    temporary = path.with_name(path.name + ".tmp")
-    temporary.write_text(text, encoding="utf-8")
-    os.replace(temporary, path)
 
 
 def _clean(config: LearnConfig) -> None:

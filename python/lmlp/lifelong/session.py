@@ -12,7 +12,8 @@ import numpy as np
 import torch
 
 from lmlp.descriptor.compute import Descriptor
-from lmlp.errors import ConfigError, DataError
+from lmlp.errors import ConfigError, DataError, InvalidArgumentError
+from lmlp.files.rule import check_outputs
 from lmlp.io import DataKeys, read_structures
 from lmlp.io.distances import joined_distances, shortest_distances
 from lmlp.io.free_atoms import FreeAtom, is_free_atom, set_apart
@@ -34,6 +35,7 @@ from lmlp.lifelong.continuation import (
 from lmlp.lifelong.earlier import begin_memory, unknown
 from lmlp.lifelong.memory import Memory
 from lmlp.lifelong.outliers import check_outliers
+from lmlp.lifelong.outputs import learn_inputs, learn_outputs
 from lmlp.lifelong.record import checksum
 from lmlp.lifelong.regularization import ElasticWeights, importances
 from lmlp.lifelong.retention import retention, task_errors
@@ -99,6 +101,17 @@ class LearnRun(Run):
         super().__init__(config, observer, resume=resume, started=started)
         self.base = load_model(config.start) if self.saved is None else unpack_model(self.saved["base"])
         self.before: dict[str, Any] = {} if self.saved is None else json.loads(self.saved["before"])
+
+    def _check_outputs(self) -> None:
+        try:
+            check_outputs(learn_outputs(self.config, replaces=True), learn_inputs(self.config))
+        except InvalidArgumentError as error:
+            raise ConfigError(f"output: {error}") from None
+
+    def _set_earlier_aside(self) -> None:
+        """Keep what an interrupted session has left; the log of a finished one gives way."""
+        if self.config.checkpoint.exists():
+            super()._set_earlier_aside()
 
     # Data -----------------------------------------------------------------------------------------
 

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from lmlp.errors import ConfigError
+from lmlp.files.kinds import FIGURES, SUSPECTS
+from lmlp.files.lock import locked
+from lmlp.files.names import beside
+from lmlp.files.rule import check_outputs
+from lmlp.files.writing import append, replacing
 from lmlp.io import DataKeys, read_structures
 from lmlp.lifelong.base import make_learn_config, session_config
 from lmlp.lifelong.config import LearnConfig
-from lmlp.lifelong.learn import learn, report_path
+from lmlp.lifelong.learn import learn
 from lmlp.lifelong.memory import Memory
+from lmlp.lifelong.outputs import learn_inputs, report_path, stream_outputs, suspects_path
 from lmlp.lifelong.session import NothingNew
 from lmlp.training.log import read_log
 from lmlp.training.observer import Observer
@@ -45,9 +50,14 @@ def cut(files: Sequence[Path], size: int, keys: DataKeys | None = None) -> list[
     return [Batch(list(files), (i, min(i + size, n))) for i in range(0, n, size)]
 
 
+def batch_names(config: LearnConfig, n: int) -> list[str]:
+    """Return the names of the tasks of ``n`` batches."""
+    return [f"{config.task}-{k + 1:03d}" for k in range(n)]
+
+
 def stream_log(output: Path) -> Path:
     """Return ``<stem>.stream.jsonl`` beside the output."""
-    return output.with_suffix(".stream.jsonl")
+    return beside(output, ".stream.jsonl")
 
 
 def learn_stream(
@@ -84,7 +94,25 @@ def learn_stream(
         Otherwise as :func:`lmlp.lifelong.learn.learn`.
     """
     first = make_learn_config(options)
-    names = [f"{first.task}-{k + 1:03d}" for k in range(len(batches))]
+    observer = observer or Observer()
+    with (
+        locked(beside(first.output, ""), observer.on_message),
+        locked(first.memory, observer.on_message),
+    ):
+        return _learn_stream(options, first, batches, observer, resume=resume, on_batch=on_batch)
+
+
+def _learn_stream(
+    options: Mapping[str, Any],
+    first: LearnConfig,
+    batches: Sequence[Batch],
+    observer: Observer,
+    *,
+    resume: bool,
+    on_batch: Callable[[dict[str, Any]], None],
+) -> list[dict[str, Any]]:
+    names = batch_names(first, len(batches))
+    check_outputs(stream_outputs(first, names, replaces=True), learn_inputs(first))
     log = stream_log(first.output)
     records = _earlier_records(first, names, log, resume=resume)
     done = {r["task"] for r in records}
@@ -100,10 +128,9 @@ def learn_stream(
             "start": str(first.output if accepted else first.start),
             "old": [] if accepted else [str(p) for p in first.old],
         }
-        record = _one(values, names, observer or Observer(), resume=resume)
+        record = _one(values, names, observer, resume=resume)
         resume = False  # the others begin
-        with log.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(record, allow_nan=False) + "\n")
+        append(log, json.dumps(record, allow_nan=False) + "\n")
         records.append(record)
         on_batch(record)
     return records
@@ -157,16 +184,15 @@ def _finished(config: LearnConfig) -> dict[str, Any] | None:
 
 def _keep(config: LearnConfig) -> None:
     """Copy what the next session would overwrite."""
-    folder = config.output.with_suffix(".batches")
+    folder = beside(config.output, ".batches")
     folder.mkdir(exist_ok=True)
-    for path, name in (
-        (report_path(config), f"{config.task}.json"),
-        (config.output.with_suffix(".suspects.xyz"), f"{config.task}.suspects.xyz"),
+    for path, kind, name in (
+        (report_path(config), FIGURES, f"{config.task}.json"),
+        (suspects_path(config), SUSPECTS, f"{config.task}.suspects.xyz"),
     ):
         if path.exists():
-            temporary = folder / f"{name}.tmp"
-            temporary.write_bytes(path.read_bytes())
-            os.replace(temporary, folder / name)
+            with replacing(folder / name, kind) as temporary:
+                temporary.write_bytes(path.read_bytes())
 
 
 def _record(report: Mapping[str, Any], names: Sequence[str], config: LearnConfig) -> dict[str, Any]:

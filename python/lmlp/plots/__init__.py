@@ -15,12 +15,14 @@ from lmlp.plots.reliability import plot_reliability
 from lmlp.plots.sigma_vs_error import plot_sigma_vs_error
 from lmlp.plots.stream import plot_stream
 from lmlp.plots.structure import StructurePicture, plot_structure
-from lmlp.plots.style import save, to_data_uri
+from lmlp.plots.style import check_installed, picture_format, save, to_data_uri
 
 __all__ = [
     "SizeCurve",
     "StructurePicture",
+    "check_installed",
     "energy_drift",
+    "picture_format",
     "plot_error_by_distance",
     "plot_group_errors",
     "plot_layer_sizes",

@@ -9,7 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lmlp.errors import LMLPError
+from lmlp.errors import InvalidArgumentError, LMLPError
+from lmlp.files.kinds import PICTURE
+from lmlp.files.writing import replacing
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -20,6 +22,7 @@ GRID = "#e4e7eb"
 # distinguishable with the common color deficiencies, and in gray
 PALETTE = ("#1f6f8b", "#e07a3f", "#6b5b95", "#3a9d6e", "#c94c63", "#b08d2b", "#4f7cac", "#8a6d5a")
 ACCENT = PALETTE[1]
+FORMATS = ("png", "svg", "pdf")
 DENSITY = ("#cfe6ea", "#7fbfca", "#2f8ba3", "#1d5578", "#1b2a52")
 
 _PARAMETERS: dict[str, Any] = {
@@ -59,13 +62,20 @@ _PARAMETERS: dict[str, Any] = {
 }
 
 
+def check_installed() -> None:
+    """Raise LMLPError when there is no matplotlib, before the work for a picture begins."""
+    try:
+        import matplotlib  # noqa: F401
+    except ImportError:
+        raise LMLPError("plots need matplotlib: pip install matplotlib") from None
+
+
 @contextmanager
 def style() -> Iterator[None]:
     """Apply the look inside a ``with`` block; raises when matplotlib is not installed."""
-    try:
-        import matplotlib
-    except ImportError:
-        raise LMLPError("plots need matplotlib: pip install matplotlib") from None
+    check_installed()
+    import matplotlib
+
     with matplotlib.rc_context(_PARAMETERS):
         yield
 
@@ -89,8 +99,21 @@ def density_colors() -> Any:
 
 def save(figure: Figure, path: str | Path) -> None:
     """Write a figure; the ending names the format (png, svg, pdf). Same figure, same bytes."""
-    with style():
-        figure.savefig(path, metadata={"Date": None} if str(path).endswith("svg") else None)
+    kind = picture_format(path)
+    with style(), replacing(path, PICTURE) as unfinished:
+        figure.savefig(unfinished, format=kind, metadata={"Date": None} if kind == "svg" else None)
+
+
+def picture_format(path: str | Path) -> str:
+    """Return the format that the ending names.
+
+    Raises:
+        InvalidArgumentError: the ending names none.
+    """
+    kind = Path(path).suffix.lower().removeprefix(".")
+    if kind not in FORMATS:
+        raise InvalidArgumentError(f"{path}: pictures are written as .{', .'.join(FORMATS)}")
+    return kind
 
 
 def to_data_uri(figure: Figure, dpi: float = 144.0) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +11,15 @@ import numpy as np
 import torch
 
 from lmlp.errors import ModelFileError
+from lmlp.files.kinds import CHECKPOINT
+from lmlp.files.writing import replacing
 from lmlp.model.data import ModelData
+from lmlp.training.outputs import previous_path
+
+__all__ = ["load_checkpoint", "load_model_data", "model_fields", "previous_path", "save_checkpoint"]
 
 FORMAT = "lmlp-checkpoint"
 FORMAT_VERSION = 1
-
-
-def previous_path(path: Path) -> Path:
-    """Return where the checkpoint before the last one is kept."""
-    return path.with_name(path.name + ".previous")
 
 
 def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
@@ -29,27 +28,14 @@ def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
     Args:
         path: target.
         state: tensors, numbers, strings, lists and dicts.
+
+    Raises:
+        OutputError: it cannot be written; the one before stays.
     """
     buffer = io.BytesIO()
     torch.save({"format": FORMAT, "format_version": FORMAT_VERSION, **state}, buffer)
-    temporary = path.with_name(path.name + ".tmp")
-    with temporary.open("wb") as file:
+    with replacing(path, CHECKPOINT, previous_path(path)) as temporary, temporary.open("wb") as file:
         file.write(buffer.getbuffer())
-        file.flush()
-        os.fsync(file.fileno())
-    if path.exists():
-        # a link keeps the old file alive under its second name while the new one takes its place
-        backup = previous_path(path)
-        spare = path.with_name(path.name + ".spare")
-        spare.unlink(missing_ok=True)
-        os.link(path, spare)
-        os.replace(spare, backup)
-    os.replace(temporary, path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
 
 
 def load_checkpoint(path: Path) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from lmlp.errors import ConfigError
+from lmlp.files.names import beside
 from lmlp.training.rule import SelectionRule
 
 _UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
@@ -48,6 +50,14 @@ def parse_selection(value: Any) -> Any:
             raise ValueError(f"{value!r}: write uniform, adaptive or a share of the data") from None
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return {"share": value}
+    return value
+
+
+def parse_output(value: Any) -> Any:
+    """Refuse what names a folder: ``models/``, or nothing at all."""
+    text = str(value)
+    if Path(text).name in ("", "..") or text.endswith(("/", os.sep)) or "\0" in text:
+        raise ValueError("that is no name of a file; name one, e.g. model.pt")
     return value
 
 
@@ -187,7 +197,7 @@ class TrainConfig(_Section):
     valid: list[Path] = Field(
         default_factory=list, description="held-out structures that no member trains on"
     )
-    output: Path
+    output: Annotated[Path, BeforeValidator(parse_output)]
     keys: KeysConfig = Field(default_factory=KeysConfig)
     elements: list[str] | None = Field(default=None, description="species order; default: those of the data")
     descriptor: DescriptorConfig = Field(default_factory=DescriptorConfig)
@@ -257,18 +267,18 @@ class TrainConfig(_Section):
 
     @property
     def checkpoint(self) -> Path:
-        """``<stem>.checkpoint`` beside the output."""
-        return self.output.with_suffix(".checkpoint")
+        """``<stem>.checkpoint`` beside the output; the stem is its name without ``.pt``."""
+        return beside(self.output, ".checkpoint")
 
     @property
     def stream_folder(self) -> Path:
         """``<stem>.stream`` beside the output, for data that do not fit into memory."""
-        return self.output.with_suffix(".stream")
+        return beside(self.output, ".stream")
 
     @property
     def log(self) -> Path:
         """``<stem>.log.jsonl`` beside the output."""
-        return self.output.with_suffix(".log.jsonl")
+        return beside(self.output, ".log.jsonl")
 
 
 _Config = TypeVar("_Config", bound=TrainConfig)
@@ -327,7 +337,7 @@ def load_config(path: Path, overrides: Mapping[str, Any] | None = None) -> Train
     for key in ("data", "valid", "output"):
         value = values.get(key)
         if isinstance(value, str):
-            values[key] = str(path.parent / value)
+            values[key] = os.path.join(path.parent, value)
         elif isinstance(value, list):
             values[key] = [str(path.parent / v) if isinstance(v, str) else v for v in value]
     return make_config(merge(values, overrides or {}), str(path))

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lmlp.errors import DataError
+from lmlp.errors import DataError, OutputError
 from lmlp.model.scaling import InputMap
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ class InputFile:
 
         Raises:
             DataError: the disk has no room.
+            OutputError: the file cannot be written.
         """
         dataset = store.dataset
         shape = (int(dataset.first_atom[-1]), input_map.n_inputs)
@@ -49,15 +50,22 @@ class InputFile:
             _check_room(self.data.parent, needed)
             self.say(f"network inputs: {needed / 2**20:.0f} MiB, written once to {self.data}")
             self.note.unlink(missing_ok=True)
-            with self.data.open("wb") as file:
-                for ids in store.chunks():
-                    atoms = slice(dataset.first_atom[ids[0]], dataset.first_atom[ids[-1] + 1])
-                    features = store.features(ids)
-                    file.write(input_map(features, dataset.species[atoms]).astype(kind).tobytes())
+            try:
+                self._write(store, input_map, kind)
+            except OSError as error:
+                self.data.unlink(missing_ok=True)  # it would fill the disk
+                raise OutputError(f"{self.data}: cannot be written: {error.strerror}") from error
             temporary = self.note.with_suffix(".tmp")
             temporary.write_text(json.dumps(key), encoding="utf-8")
             os.replace(temporary, self.note)
         self._rows = np.memmap(self.data, dtype=kind, mode="r", shape=shape)
+
+    def _write(self, store: Store, input_map: InputMap, kind: np.dtype) -> None:
+        dataset = store.dataset
+        with self.data.open("wb") as file:
+            for ids in store.chunks():
+                atoms = slice(dataset.first_atom[ids[0]], dataset.first_atom[ids[-1] + 1])
+                file.write(input_map(store.features(ids), dataset.species[atoms]).astype(kind).tobytes())
 
     def rows(self, atoms: np.ndarray) -> Tensor:
         """Return the inputs of some atoms."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
+
+from lmlp.files.kinds import LOG
+from lmlp.files.writing import append, replacing
 
 
 class JsonLog:
@@ -28,14 +30,19 @@ class JsonLog:
                 later = record.get("type") == "epoch" and record.get("epoch", 0) >= resume_epoch
                 if not later and record.get("type") != "end":
                     kept.append(line)
-        temporary = path.with_name(path.name + ".tmp")
-        temporary.write_text("".join(line + "\n" for line in kept), encoding="utf-8")
-        os.replace(temporary, path)
+        with replacing(path, LOG) as temporary:
+            temporary.write_text("".join(line + "\n" for line in kept), encoding="utf-8")
+        self._waiting = ""
 
     def write(self, record: dict[str, Any]) -> None:
-        """Append one record."""
-        with self.path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(record) + "\n")
+        """Append one record.
+
+        Raises:
+            OutputError: it cannot be written; it is kept and written together with the next one.
+        """
+        self._waiting += json.dumps(record) + "\n"
+        append(self.path, self._waiting)
+        self._waiting = ""
 
 
 def read_log(path: Path) -> list[dict[str, Any]]:

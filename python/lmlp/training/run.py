@@ -12,17 +12,22 @@ import torch
 from lmlp import __version__
 from lmlp.descriptor.compute import Descriptor
 from lmlp.elements import atomic_number
-from lmlp.errors import ConfigError
+from lmlp.errors import ConfigError, InvalidArgumentError
+from lmlp.files.lock import locked
+from lmlp.files.names import beside
+from lmlp.files.rule import check_outputs
 from lmlp.io.distances import shortest_distances
 from lmlp.model.baseline import Zbl, make_zbl, parse_baseline
 from lmlp.model.data import ModelData
 from lmlp.model.network import EnsembleNetwork
 from lmlp.model.potential import EnsemblePotential
 from lmlp.model.scaling import fit_atomic_energies, fit_input_map, left_over
+from lmlp.training.backup import Backup
 from lmlp.training.baseline import without_baseline
 from lmlp.training.batching import Sampler, ShuffledBatches, make_references
+from lmlp.training.beforehand import check_elements, check_end
 from lmlp.training.calibration import evaluate_held_out, model_errors
-from lmlp.training.checkpoint import load_checkpoint, model_fields, save_checkpoint
+from lmlp.training.checkpoint import load_checkpoint, model_fields
 from lmlp.training.config import TrainConfig
 from lmlp.training.dataset import Dataset
 from lmlp.training.derivatives import Plan, store_derivatives
@@ -34,6 +39,7 @@ from lmlp.training.functions import in_words, make_spec, useful_functions, where
 from lmlp.training.inputs import InputFile
 from lmlp.training.log import JsonLog
 from lmlp.training.observer import Observer
+from lmlp.training.outputs import set_earlier_aside, train_outputs
 from lmlp.training.reading import check_saved, read_dataset
 from lmlp.training.restore import potential_from_state, potential_state
 from lmlp.training.schedule import Progress
@@ -65,9 +71,12 @@ def train(config: TrainConfig, *, observer: Observer | None = None, resume: bool
         ConfigError: settings that contradict each other or the checkpoint.
         DataError, UnknownElementError, GeometryError: data that cannot be used; the structure is named.
         TrainingError: a loss or gradient is not finite; the structure is named, the last good state is saved.
+        OutputError: another run writes the same files, or they cannot be written.
         KeyboardInterrupt: after saving.
     """
-    return Run(config, observer or Observer(), resume=resume).train()
+    observer = observer or Observer()
+    with locked(beside(config.output, ""), observer.on_message):
+        return Run(config, observer, resume=resume).train()
 
 
 class Run:
@@ -79,6 +88,7 @@ class Run:
         resume: continue from the checkpoint.
         started: ``time.monotonic()`` that the time limit counts from; default now.
         workers: processes that train together; default this one alone.
+        force: drop the checkpoint and the log of an earlier run; default: they get other names.
     """
 
     def __init__(
@@ -89,6 +99,7 @@ class Run:
         resume: bool = False,
         started: float | None = None,
         workers: Workers | None = None,
+        force: bool = False,
     ) -> None:
         self.config = config
         self.workers = workers or Workers()
@@ -96,13 +107,14 @@ class Run:
         self.started = time.monotonic() if started is None else started
         self.stored = False  # derivatives of the inputs
         self.functions: dict[str, Any] = {}  # what was chosen for the data, for the log
+        self.keeps_earlier = not (resume or force)
+        self.backup = Backup(config.checkpoint, self.observer.on_message)
         self.saved: dict[str, Any] | None = None
+        self.workers.together(self._check_outputs)
         if resume:
             self.saved = self.workers.together(lambda: load_checkpoint(config.checkpoint))
         if config.threads is not None:
             torch.set_num_threads(config.threads)
-        if not config.output.parent.is_dir():
-            raise ConfigError(f"output: the folder {config.output.parent} does not exist")
 
     def train(self) -> ModelData:
         """Do everything; see :func:`train`."""
@@ -127,11 +139,21 @@ class Run:
         self.trainer.restore(self.saved)
         return float(self.saved["elapsed"])
 
+    def _check_outputs(self) -> None:
+        """Refuse outputs that cannot be written or would destroy something, before anything is read."""
+        c = self.config
+        try:
+            check_outputs(train_outputs(c, fresh=self.keeps_earlier), [*c.data, *c.valid])
+        except InvalidArgumentError as error:
+            raise ConfigError(f"output: {error}") from None
+
     # Data -----------------------------------------------------------------------------------------
 
     def _read(self) -> tuple[Dataset, int]:
         """Read all files; returns the data set, whose last structures (as many as said) are held out."""
-        return read_dataset(self.config, self.observer, self.workers)
+        dataset, held_out = read_dataset(self.config, self.observer, self.workers)
+        check_elements(dataset.counts[: len(dataset) - held_out], dataset.elements)
+        return dataset, held_out
 
     def _split(self, n_held_out: int) -> Split:
         """Draw the hold-out and each member's own validation structures; depends on the seed alone."""
@@ -301,7 +323,9 @@ class Run:
         epochs = c.max_epochs
         planned = None if epochs is None else epochs * trainer.sampler.n_steps
         self.progress = Progress(planned, seconds, before)
+        self.workers.together(self._check_end)
         if self.workers.is_first:
+            self._set_earlier_aside()
             self.log = JsonLog(c.log, None if self.saved is None else trainer.position.epoch)
         if self.saved is None:
             start = {"type": "start", **self._provenance(), "forecast": forecast.as_dict()}
@@ -322,9 +346,18 @@ class Run:
             ),
         )
 
+    def _set_earlier_aside(self) -> None:
+        if self.keeps_earlier and (kept := set_earlier_aside(self.config)):
+            self.observer.on_message(f"files of an earlier run are now {', '.join(map(str, kept))}")
+
+    def _check_end(self) -> None:
+        state = self._state(None)
+        model = self.trainer.potential.to_model_data(**model_fields(state))
+        check_end(model, state, self.config.checkpoint, resumed=self.saved is not None)
+
     def _write(self, record: dict[str, Any]) -> None:
         if self.workers.is_first:
-            self.log.write(record)
+            self.backup.note(self.log, record)
 
     def _provenance(self) -> dict[str, Any]:
         return {
@@ -341,7 +374,7 @@ class Run:
 
     def _save(self, results: dict[str, Any] | None = None) -> None:
         if self.workers.is_first:
-            save_checkpoint(self.config.checkpoint, self._state(results))
+            self.backup.save(self._state(results))
 
     def _state(self, results: dict[str, Any] | None) -> dict[str, Any]:
         return {

@@ -104,6 +104,12 @@ class DiskStructures(Sequence[Structure]):
         )
 
 
+def file_names() -> set[str]:
+    """Return the names of the files that a folder of converted data can hold."""
+    arrays = {f"{name}.bin" for name in (*_BY_ATOM, *_BY_STRUCTURE, "sources")}
+    return arrays | {"meta.json", "meta.tmp"}
+
+
 def _open(folder: Path, name: str) -> np.ndarray:
     dtype, shape = (_BY_ATOM | _BY_STRUCTURE)[name]
     flat = np.memmap(folder / f"{name}.bin", dtype=dtype, mode="r")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from lmlp.elements import atomic_number
-from lmlp.errors import DataError
+from lmlp.errors import DataError, OutputError
 from lmlp.io.free_atoms import FreeAtom, set_apart, to_plain
 from lmlp.io.keys import DataKeys
 from lmlp.io.read import iterate_structures
@@ -20,7 +20,8 @@ from lmlp.training.dataset import Dataset
 from lmlp.training.free_atoms import cutoff_of, nothing_bound, tell_disagreements
 from lmlp.training.missing import tell_missing
 from lmlp.training.observer import Observer
-from lmlp.training.stream import chunks, convert, describe, open_converted
+from lmlp.training.outputs import check_folder_of_ours
+from lmlp.training.stream import chunks, convert, describe, file_names, open_converted
 from lmlp.training.workers import Workers
 
 _AUDITED = 1000  # structures that are checked together
@@ -98,8 +99,13 @@ def _convert(config: TrainConfig, observer: Observer, meta: dict[str, Any]) -> N
             f"{folder}: about {on_disk:.0f} MiB are needed and {free:.0f} MiB are free; name an output on a "
             "larger disk, or enlarge memory_budget"
         )
+    check_folder_of_ours(folder, file_names())
     numbers = None if config.elements is None else [atomic_number(e) for e in config.elements]
-    convert(folder, _audited(config, observer, meta), numbers, meta)
+    try:
+        convert(folder, _audited(config, observer, meta), numbers, meta)
+    except OSError as error:
+        shutil.rmtree(folder, ignore_errors=True)  # it would fill the disk
+        raise OutputError(f"{folder}: cannot be written: {error.strerror or error}") from error
 
 
 def _audited(config: TrainConfig, observer: Observer, meta: dict[str, Any]) -> Iterator[Structure]:

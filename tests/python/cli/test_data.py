@@ -69,9 +69,14 @@ def test_existing_files_are_not_replaced(data, tmp_path):
     target.write_text("precious")
     with pytest.raises(InvalidArgumentError, match="exists"):
         call("convert", data, "-o", target)
+    with pytest.raises(InvalidArgumentError, match="no file of structures"):
+        call("convert", data, "-o", target, "--force")
     assert target.read_text() == "precious"
-    call("convert", data, "-o", target, "--force")
-    assert len(read_structures(target)) == 30
+    write_structures(tmp_path / "old.xyz", structures(3))
+    with pytest.raises(InvalidArgumentError, match="--force"):
+        call("convert", data, "-o", tmp_path / "old.xyz")
+    call("convert", data, "-o", tmp_path / "old.xyz", "--force")
+    assert len(read_structures(tmp_path / "old.xyz")) == 30
     with pytest.raises(InvalidArgumentError, match="twice"):
         call("split", data, "--train", tmp_path / "a.xyz", "--test", tmp_path / "a.xyz")
 

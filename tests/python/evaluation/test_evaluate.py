@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from lmlp.calculators.backends import open_backend
 from lmlp.elements import symbol
-from lmlp.errors import DataError, GeometryError, UnknownElementError
+from lmlp.errors import DataError, GeometryError, OutputError, UnknownElementError
 from lmlp.evaluation import Evaluation, compare, evaluate, write_report
 from lmlp.evaluation.predictions import write_predictions
 from lmlp.evaluation.recalibrate import held_out
@@ -207,7 +207,7 @@ def test_predictions_never_look_like_labels(evaluation: Evaluation, labeled, tmp
         )
         assert frame.info["source"] == reference.source
         np.testing.assert_allclose(frame.positions, reference.positions, atol=0.0)
-    with pytest.raises(DataError, match="cannot write"):
+    with pytest.raises(OutputError, match="cannot be written"):
         write_predictions(evaluation, tmp_path / "nowhere" / "p.xyz")
 
 

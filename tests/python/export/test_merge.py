@@ -162,7 +162,7 @@ def test_command(models, tmp_path):
     assert "5 members" in plain.output
     assert "not calibrated" in plain.output
     assert read_model_file(tmp_path / "c.pt").energy_rmse is None
-    measured = CliRunner().invoke(app, ["merge", *files, "--data", str(tmp_path / "test.xyz")])
+    measured = CliRunner().invoke(app, ["merge", *files, "--force", "--data", str(tmp_path / "test.xyz")])
     assert measured.exit_code == 0, measured.output
     model = read_model_file(tmp_path / "c.pt")
     assert model.energy_rmse is not None

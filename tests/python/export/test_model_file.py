@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from lmlp import _core
-from lmlp.errors import ModelFileError
+from lmlp.errors import ModelFileError, OutputError
 from lmlp.export import upgrade
 from lmlp.export.model_file import model_file_bytes, read_model_file, write_model_file
 from lmlp.export.torchscript import load_potential
@@ -224,7 +224,8 @@ def test_failure_keeps_the_old_file(
     model: ModelData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "model.pt"
-    path.write_bytes(b"precious")
+    precious = model_file_bytes(replace(model, provenance={"by": "hand"}))
+    path.write_bytes(precious)
 
     def fail(*_: object) -> None:
         raise ModelFileError("verification failed")
@@ -232,7 +233,7 @@ def test_failure_keeps_the_old_file(
     monkeypatch.setattr("lmlp.export.verify.verify_model_file", fail)
     with pytest.raises(ModelFileError, match="verification failed"):
         write_model_file(model, path)
-    assert path.read_bytes() == b"precious"
+    assert path.read_bytes() == precious
     assert [p.name for p in tmp_path.iterdir()] == ["model.pt"]
     write_model_file(model, path, verify=False)
     assert same_bits(read_model_file(path), model)
@@ -254,7 +255,7 @@ def test_impossible_errors_are_refused(model: ModelData, name: str, value: float
 
 
 def test_folder_that_does_not_exist(model: ModelData, tmp_path: Path) -> None:
-    with pytest.raises(ModelFileError, match=r"model\.pt: cannot write there: No such file"):
+    with pytest.raises(OutputError, match=r"model\.pt: cannot be written: No such file"):
         write_model_file(model, tmp_path / "no" / "model.pt", verify=False)
 
 
