@@ -24,7 +24,7 @@ using lmlp_plugin::VirialTargets;
 
 void PairLMLP::compute(int eflag, int vflag) {
     ev_init(eflag, vflag);
-    const bool is_step = latest_is_step_ = step_watch_.is_step();
+    const bool is_step = step_watch_.is_step();
     if (!communication_checked_) check_communication();
     exclusions_.update(lmp);
     const Request request = make_request(eflag, is_step);
@@ -60,6 +60,7 @@ void PairLMLP::compute(int eflag, int vflag) {
 
 // Nothing of this follows from trial configurations.
 void PairLMLP::finish_step(const Request& request, const EnvironmentBlocks& block) {
+    values_step_ = update->ntimestep;
     sigma_valid_ = false;
     if (request.sigma) finish_sigma();
     extrapolation_valid_ = request.extrapolation;

@@ -202,8 +202,8 @@ class PairLMLP : public Pair {
     bool exclusions_told_ = false;
 
     lmlp_plugin::StepWatch step_watch_;
-    bool latest_is_step_ = true;  // of the calls of compute()
-    Findings findings_;           // of a step that may not be over, in a minimization
+    bigint values_step_ = -1;  // the latest step that was evaluated in this run
+    Findings findings_;        // of a step that may not be over, in a minimization
     bigint n_readings_ = 0;
     FieldFlags wanted_;
     FieldFlags asked_;  // during this step, by trials before it, too

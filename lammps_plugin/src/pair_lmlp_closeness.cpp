@@ -60,8 +60,11 @@ std::string PairLMLP::find_too_close(const EnvironmentBlocks& block) const {
         const int first = MIN(atom->type[pair.i], atom->type[pair.j]);
         const int second = MAX(atom->type[pair.i], atom->type[pair.j]);
         const long long ids[2] = {atom_id(pair.i), atom_id(pair.j)};
-        text = fmt::format("atoms {} and {} are {:.6g} apart on step {}, closer than rmin {}",
-                           MIN(ids[0], ids[1]), MAX(ids[0], ids[1]),
+        const std::string atoms =
+            settings_.rmin_reaction == Reaction::kStop
+                ? fmt::format("atoms {} and {}", MIN(ids[0], ids[1]), MAX(ids[0], ids[1]))
+                : std::string("two atoms");
+        text = fmt::format("{} are {:.6g} apart on step {}, closer than rmin {}", atoms,
                            std::sqrt(pair.distance_squared) / units_.angstrom_per_length, update->ntimestep,
                            describe_limit(first, second));
     }

@@ -84,9 +84,9 @@ void PairLMLP::warn_of_exclusions() {
     exclusions_told_ = true;
     if (comm->me == 0)
         error->warning(FLERR,
-                       "Pair style lmlp: neigh_modify exclude leaves out pairs within the model's cutoff, "
-                       "which are missing in the atomic environments of both atoms, on step {} for one {}: "
-                       "energies are wrong, and so are the forces on all atoms near them, mobile ones "
-                       "included; exclude a group from all atoms, or none of them",
+                       "Pair style lmlp: pairs left out by neigh_modify exclude are missing in the atomic "
+                       "environments, too (on step {} for one {}): energies are wrong, and so are the forces "
+                       "on all atoms near them, mobile ones included; exclude a group from all atoms, or "
+                       "none of them",
                        update->ntimestep, pair);
 }

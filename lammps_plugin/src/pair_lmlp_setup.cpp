@@ -231,7 +231,7 @@ void PairLMLP::init_style() {
     FixLMLPStep::add_last(step_fix_id_.c_str(), this, lmp);
     communication_checked_ = exclusions_told_ = false;
     findings_ = {};
-    asked_step_ = columns_step_ = -1;
+    values_step_ = asked_step_ = columns_step_ = -1;
     has_new_marks_ = false;
     counts_ = {};
 }

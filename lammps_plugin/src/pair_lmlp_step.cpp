@@ -128,7 +128,7 @@ double* PairLMLP::values_of_field(int field) {
 // fix pair copies what it is given at its first call in a step, which may be that of a trial or of another
 // evaluation of a minimizer's iteration.
 bool PairLMLP::is_polled_early() const {
-    return !latest_is_step_ || update->whichflag == kMinimization;
+    return values_step_ != update->ntimestep || update->whichflag == kMinimization;
 }
 
 // nullptr where the latest step did not evaluate the field: fix pair makes an error of it.
@@ -137,7 +137,8 @@ void* PairLMLP::extract_peratom(const char* name, int& n_columns) {
     for (int field = 0; field < kFieldCount; ++field) {
         if (std::strcmp(name, kFieldNames[field]) != 0) continue;
         double* values = values_of_field(field);
-        if (!is_polled_early() || (latest_is_step_ && values == nullptr)) return values;
+        const bool is_evaluated = values_step_ == update->ntimestep;
+        if (!is_polled_early() || (is_evaluated && values == nullptr)) return values;
         has_new_marks_ = true;
         marks_[field].assign(MAX(atom->nlocal, 1), mark_of(field));
         return marks_[field].data();
