@@ -1,4 +1,4 @@
-"""neigh_modify exclude: atoms left out of everything are no centers; pairs left out of environments are told."""
+"""neigh_modify exclude: atoms left out of everything are no centers; other pairs left out are told."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ WAYS = {
 
 
 def lines(case: Case, exclude: str, atom_style: str = "atomic") -> str:
-    """Write a run of the crystal whose excluded atoms are of a type of their own, with everything asked for."""
+    """Return a run of the crystal, its excluded atoms of a type of their own, with everything asked for."""
     types = case.crystal.species + 1
     types[GONE] = 4
     write_data(case.folder / "gone.data", types, case.crystal.positions, case.crystal.cell, 4)

@@ -35,7 +35,7 @@ def wavelength_cubed(temperature: float, mass: float) -> float:
 
 
 def fugacity_term(temperature: float, density: float, mass: float = MASS) -> float:
-    """Return kT ln(ρΛ³): chemical potential of an ideal gas of this density, without the particle's energy."""
+    """Return kT ln(ρΛ³), the chemical potential of an ideal gas without its particles' own energy."""
     return BOLTZMANN * temperature * np.log(density * wavelength_cubed(temperature, mass))
 
 

@@ -252,7 +252,10 @@ def test_an_iteration_of_a_minimizer_is_a_step(case: Case, style: str) -> None:
 
 def test_stops_of_a_minimization_come_when_the_iteration_is_over(case: Case) -> None:
     start = "atom_modify map yes\n" + case.header()
-    for settings, words in (("rmin 2.5 stop", "closer than rmin 2.5"), ("extrapolation stop", "extrapolates")):
+    for settings, words in (
+        ("rmin 2.5 stop", "closer than rmin 2.5"),
+        ("extrapolation stop", "extrapolates"),
+    ):
         script = start + pair_lines(case.models.many, settings)
         for iterations in (0, 4):
             result = case.run(script + f"minimize 0 0 {iterations} 50\n", ranks=2, check=False)

