@@ -9,7 +9,16 @@
 using namespace LAMMPS_NS;
 using namespace FixConst;
 
-// Not the last any more where the input has added fixes since the last run.
+namespace {
+
+Fix* create(LAMMPS* lmp, int narg, char** arg) {
+    return new FixLMLPStep(lmp, narg, arg);
+}
+
+}  // namespace
+
+// Not the last any more where the input has added fixes since the last run. The style is known to LAMMPS for
+// this moment only: no input can name it, and another plugin of lmlp has its own.
 void FixLMLPStep::add_last(const char* id, PairLMLP* pair, LAMMPS* lmp) {
     Modify& modify = *lmp->modify;
     bool is_last = false;
@@ -21,8 +30,10 @@ void FixLMLPStep::add_last(const char* id, PairLMLP* pair, LAMMPS* lmp) {
     }
     if (is_last) return;
     remove(id, lmp);
-    auto* fix = dynamic_cast<FixLMLPStep*>(modify.add_fix(std::string(id) + " all " + kStyle));
-    if (fix != nullptr) fix->pair_ = pair;
+    (*modify.fix_map)[kStyle] = &create;
+    Fix* fix = modify.add_fix(std::string(id) + " all " + kStyle, 0);
+    modify.fix_map->erase(kStyle);
+    static_cast<FixLMLPStep*>(fix)->pair_ = pair;
 }
 
 void FixLMLPStep::remove(const char* id, LAMMPS* lmp) {

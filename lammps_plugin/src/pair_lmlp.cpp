@@ -25,7 +25,7 @@ using lmlp_plugin::VirialTargets;
 void PairLMLP::compute(int eflag, int vflag) {
     ev_init(eflag, vflag);
     const bool is_step = step_watch_.is_step();
-    if (!communication_checked_) check_communication();
+    if (!surroundings_checked_) check_surroundings();
     exclusions_.update(lmp);
     const Request request = make_request(eflag, is_step);
     std::string problem = find_position_problem();

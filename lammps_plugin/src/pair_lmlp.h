@@ -139,7 +139,7 @@ class PairLMLP : public Pair {
     void use_model(LoadedModel& loaded, const std::vector<std::string>& symbols);
     void log_model() const;
     void setup_vector();
-    void check_communication();
+    void check_surroundings();
     void require_members(const char* wanted) const;
     void require_test_errors(const char* wanted) const;
     void require_feature_ranges(const lmlp_plugin::Model& model) const;
@@ -197,7 +197,7 @@ class PairLMLP : public Pair {
     double cutoff_ = 0.0;  // LAMMPS length units
     int n_members_ = 0;
     double** scale_ = nullptr;  // fix adapt; the diagonal counts, per type of the center
-    bool communication_checked_ = false;
+    bool surroundings_checked_ = false;
     lmlp_plugin::Exclusions exclusions_;
     bool exclusions_told_ = false;
 

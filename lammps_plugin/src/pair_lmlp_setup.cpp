@@ -226,10 +226,9 @@ void PairLMLP::init_style() {
         error->all(FLERR, "Pair style lmlp cannot be used with run_style {}; allowed: verlet",
                    update->integrate_style);
     neighbor->add_request(this, NeighConst::REQ_FULL);
-    check_bond_fixes();
     if (step_fix_id_.empty()) step_fix_id_ = fmt::format("LMLP_STEP_{}", instance_me);
     FixLMLPStep::add_last(step_fix_id_.c_str(), this, lmp);
-    communication_checked_ = exclusions_told_ = false;
+    surroundings_checked_ = exclusions_told_ = false;
     findings_ = {};
     values_step_ = asked_step_ = columns_step_ = -1;
     has_new_marks_ = false;
@@ -245,14 +244,15 @@ double PairLMLP::init_one(int i, int j) {
 }
 
 // Before the first evaluation of a run: what it looks at is set by Neighbor::init(), after init_style().
-void PairLMLP::check_communication() {
+void PairLMLP::check_surroundings() {
+    check_bond_fixes();
     const double comm_cutoff = MAX(comm->cutghostuser, neighbor->cutneighmax);
     if (comm_cutoff < cutoff_)
         error->all(FLERR,
                    "Pair style lmlp: the communication cutoff {:g} is smaller than the model's cutoff {:g}; "
                    "raise it with comm_modify cutoff",
                    comm_cutoff, cutoff_);
-    communication_checked_ = true;
+    surroundings_checked_ = true;
 }
 
 void PairLMLP::require_members(const char* wanted) const {

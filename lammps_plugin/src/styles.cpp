@@ -2,7 +2,6 @@
 #include <string>
 
 #include "fix_lmlp_select.h"
-#include "fix_lmlp_step.h"
 #include "lmlp/lmlp.h"
 #include "pair_lmlp.h"
 #include "plugin_interface.h"
@@ -17,10 +16,6 @@ void* create_pair(void* lammps) {
 
 void* create_fix(void* lammps, int narg, char** arg) {
     return static_cast<Fix*>(new FixLMLPSelect(static_cast<LAMMPS*>(lammps), narg, arg));
-}
-
-void* create_step_fix(void* lammps, int narg, char** arg) {
-    return static_cast<Fix*>(new FixLMLPStep(static_cast<LAMMPS*>(lammps), narg, arg));
 }
 
 // What the styles have in common.
@@ -48,8 +43,5 @@ extern "C" __attribute__((visibility("default"))) void lmlp_register_styles(cons
     plugin.style = "fix";
     plugin.name = "lmlp/select";
     plugin.creator.v2 = &create_fix;
-    register_style(&plugin, host->lammps);
-    plugin.name = FixLMLPStep::kStyle;
-    plugin.creator.v2 = &create_step_fix;
     register_style(&plugin, host->lammps);
 }
