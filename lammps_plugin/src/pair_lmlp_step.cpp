@@ -21,23 +21,24 @@ namespace {
 constexpr const char* kFieldNames[] = {"sigma_f", "sigma_e", "grade", "ew"};
 constexpr int kMinimization = 2;  // update->whichflag
 
-// A NaN of its own for each field, as no computation gives it.
-std::uint64_t mark_bits(int field) {
-    return 0x7ff8'6c6d'6c70'0000ULL + static_cast<std::uint64_t>(field);
+// A NaN of its own for each field of each pair style, as no computation gives it.
+std::uint64_t mark_bits(int instance, int field) {
+    return 0x7ff8'6c6d'0000'0000ULL + (static_cast<std::uint64_t>(instance & 0xffffff) << 8) +
+           static_cast<std::uint64_t>(field);
 }
 
-double mark_of(int field) {
-    const std::uint64_t bits = mark_bits(field);
+double mark_of(int instance, int field) {
+    const std::uint64_t bits = mark_bits(instance, field);
     double mark;
     std::memcpy(&mark, &bits, sizeof(mark));
     return mark;
 }
 
-int field_of_mark(double value) {
+int field_of_mark(int instance, double value) {
     std::uint64_t bits;
     std::memcpy(&bits, &value, sizeof(bits));
     for (int field = 0; field < 4; ++field)
-        if (bits == mark_bits(field)) return field;
+        if (bits == mark_bits(instance, field)) return field;
     return -1;
 }
 
@@ -140,7 +141,7 @@ void* PairLMLP::extract_peratom(const char* name, int& n_columns) {
         const bool is_evaluated = values_step_ == update->ntimestep;
         if (!is_polled_early() || (is_evaluated && values == nullptr)) return values;
         has_new_marks_ = true;
-        marks_[field].assign(MAX(atom->nlocal, 1), mark_of(field));
+        marks_[field].assign(MAX(atom->nlocal, 1), mark_of(instance_me, field));
         return marks_[field].data();
     }
     return nullptr;
@@ -154,8 +155,8 @@ void PairLMLP::find_marked_columns() {
         for (int column = 0; column < n_columns; ++column) {
             int mine = -1;
             for (int i = 0; i < atom->nlocal && mine < 0; ++i)
-                mine = field_of_mark(fix->size_peratom_cols == 0 ? fix->vector_atom[i]
-                                                                 : fix->array_atom[i][column]);
+                mine = field_of_mark(instance_me, fix->size_peratom_cols == 0 ? fix->vector_atom[i]
+                                                                              : fix->array_atom[i][column]);
             int field = -1;
             MPI_Allreduce(&mine, &field, 1, MPI_INT, MPI_MAX, world);
             if (field >= 0) columns_.push_back({fix, column, field});

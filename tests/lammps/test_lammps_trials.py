@@ -120,6 +120,27 @@ def test_monte_carlo_between_steps(case: Case, small: Path, kind: str, ranks: in
         assert len(frame) == len(dump["id"])
 
 
+@pytest.mark.parametrize("ranks", [1, 2])
+def test_two_models_and_trials(case: Case, ranks: int) -> None:
+    """Each fix pair has the values of its own model after the trials of a swap."""
+    models = [case.models.many, case.models.other]
+    case.run(
+        "atom_modify map yes\n"
+        + case.header()
+        + "pair_style hybrid/overlay lmlp lmlp\n"
+        + "".join(f"pair_coeff * * lmlp {k} {path} {SYMBOLS}\n" for k, path in enumerate(models, start=1))
+        + "fix mc all atom/swap 1 4 29494 300.0 ke no types 1 2\n"
+        + "fix b all pair 1 lmlp:2 sigma_f 1\nfix a all pair 1 lmlp:1 grade 1 sigma_f 1\n"
+        + "dump d all custom 1 two.dump id type x y z f_a[2] f_b\n"
+        + "dump_modify d sort id format float %.17g\nfix 1 all nve\ntimestep 0.0005\nrun 2\n",
+        ranks=ranks,
+    )
+    for _, dump in frames(case.folder / "two.dump"):
+        for model, name in zip(models, ("f_a[2]", "f_b"), strict=True):
+            expected = sigma_force(model, reference(model, dump, case.crystal.cell))
+            np.testing.assert_allclose(dump[name], expected, rtol=0, atol=1e-9)
+
+
 def quiet_model(models: Models, folder: Path) -> Path:
     """A model whose members agree where atoms are alone, and whose ranges hold such atoms only."""
     data = read_model_file(models.many)
