@@ -159,13 +159,13 @@ def lone_atoms(case: Case) -> str:
     return "units metal\natom_style atomic\natom_modify map yes\nread_data lone.data\nmass * 12.0\n"
 
 
-@pytest.mark.parametrize("ranks", [1, 2])
-@pytest.mark.parametrize("fix", ["widom 1 30 1 4321 300.0 full_energy", "gcmc 1 30 0 1 4321 300.0 -9.0 0.2"])
+@pytest.mark.parametrize(
+    ("fix", "ranks"), [("widom 1 30 1 4321 300.0", 1), ("gcmc 1 30 0 1 4321 300.0 -9.0 0.2", 2)]
+)
 @pytest.mark.parametrize("settings", ["rmin 3.0 stop", "extrapolation stop"])
 def test_trials_stop_no_run(case: Case, models: Models, settings: str, fix: str, ranks: int) -> None:
     model = quiet_model(models, case.folder)
-    full = "" if "full_energy" in fix else " full_energy"
-    script = lone_atoms(case) + pair_lines(model, settings) + f"fix mc all {fix}{full}\n"
+    script = lone_atoms(case) + pair_lines(model, settings) + f"fix mc all {fix} full_energy\n"
     result = case.run(script + 'run 3\nprint "step: $(step)"\n', ranks=ranks)
     assert result.value("step")[0] == 3
     # the same in a step of its own does stop
@@ -203,8 +203,7 @@ PERTURBED = {
 }
 
 
-@pytest.mark.parametrize("ranks", [1, 2])
-@pytest.mark.parametrize("place", ["before", "after"])
+@pytest.mark.parametrize(("place", "ranks"), [("before", 1), ("after", 2)])
 @pytest.mark.parametrize("kind", list(PERTURBED))
 def test_values_of_the_step_beside_perturbed_ones(case: Case, kind: str, place: str, ranks: int) -> None:
     """compute pair, fix pair, candidates and forces are the same with and without the perturbation."""
