@@ -48,12 +48,12 @@ void PairLMLP::compute(int eflag, int vflag) {
                                    results_.scale.data());
         if (request.extrapolation) add_extrapolation(block);
     }
-    // Before what follows from it: a model may fail where atoms are too close.
-    if (is_step && settings_.rmin_reaction == Reaction::kStop && !problem.empty()) {
-        const std::string too_close = find_too_close(block);
-        if (!too_close.empty()) problem = too_close;
+    problem = lmlp_plugin::share_text(problem, lmp);
+    if (!problem.empty()) {
+        // the cause before what follows from it: a model may fail where atoms are too close
+        if (is_step && settings_.rmin_reaction == Reaction::kStop) end_all_ranks_if(find_too_close(block));
+        end_all_ranks_if(problem);
     }
-    end_all_ranks_if(problem);
     if (vflag_fdotr) virial_fdotr_compute();
     if (is_step) finish_step(request, block);
 }
