@@ -20,6 +20,7 @@ void EnvironmentBlocks::add_center(int i) {
     const std::vector<int>& species_of_type = *atoms_.species_of_type;
     const int center_species = species_of_type[atoms_.type[i]];
     if (center_species < 0) return;
+    if (atoms_.left_out != nullptr && !atoms_.left_out->empty() && (*atoms_.left_out)[i]) return;
     const double* xi = atoms_.x[i];
     const double cutoff_squared = atoms_.cutoff * atoms_.cutoff;
     const bool has_limits = atoms_.limits != nullptr && !atoms_.limits->empty();

@@ -21,8 +21,9 @@ struct AtomsView {
     const int* type = nullptr;
     const std::vector<int>* species_of_type = nullptr;  // [ntypes + 1], -1 for types that are not ours
     double angstrom_per_length = 1.0;
-    double cutoff = 0.0;                     // Angstrom
-    const DistanceLimits* limits = nullptr;  // of pairs that are too close; may be empty
+    double cutoff = 0.0;                          // Angstrom
+    const DistanceLimits* limits = nullptr;       // of pairs that are too close; may be empty
+    const std::vector<char>* left_out = nullptr;  // [nlocal] 1: no center; may be empty
 };
 
 // A pair met so far; local indices.

@@ -84,6 +84,8 @@ int FixLMLPSelect::setmask() {
 void FixLMLPSelect::init() {
     pair_ = find_pair();
     pair_->require_grade("fix lmlp/select");
+    look_.is_open = false;  // of a run that an error has ended
+    n_seen_ = pair_->count_readings();
     if (!atom->tag_enable)
         error->all(FLERR, "Fix lmlp/select needs atom IDs; this input has atom_modify id no");
     int foreign_type = 0;
@@ -112,34 +114,50 @@ void FixLMLPSelect::min_setup(int vflag) {
 }
 
 void FixLMLPSelect::pre_force(int /*vflag*/) {
-    if (update->ntimestep % nevery == 0) pair_->want_reading(1);
+    if (update->ntimestep % nevery == 0) pair_->want_reading();
 }
 
 void FixLMLPSelect::min_pre_force(int vflag) {
+    if (look_.step != update->ntimestep) finish_look();
     pre_force(vflag);
 }
 
-void FixLMLPSelect::post_force(int /*vflag*/) {
-    if (update->ntimestep % nevery != 0) return;
-    pair_->want_reading(0);
+// Monte Carlo fixes call it for their trials, too: the pair style has then no new reading.
+void FixLMLPSelect::post_force(int vflag) {
+    min_post_force(vflag);
+    finish_look();
+}
+
+void FixLMLPSelect::min_post_force(int /*vflag*/) {
+    if (update->ntimestep % nevery != 0 || n_seen_ == pair_->count_readings()) return;
+    n_seen_ = pair_->count_readings();
     look();
 }
 
-void FixLMLPSelect::min_post_force(int vflag) {
-    post_force(vflag);
-}
-
 double FixLMLPSelect::level() const {
-    return std::max(reading_.energy_grade, reading_.force_grade / kForceFactor);
+    return std::max(look_.reading.energy_grade, look_.reading.force_grade / kForceFactor);
 }
 
 void FixLMLPSelect::look() {
-    reading_ = pair_->read_uncertainty();
-    last_evaluation_ = update->ntimestep;
+    look_ = {true, update->ntimestep, pair_->read_uncertainty(), "", 0};
+    if (!(level() > settings_.save)) return;
+    const std::vector<double> rows = gather_atoms();
+    std::string problem;
+    if (comm->me == 0) {
+        const Candidate candidate = make_candidate(rows, problem);
+        look_.n_atoms = static_cast<int>(candidate.atoms.size());
+        if (problem.empty()) look_.candidate = lmlp_plugin::format_candidate(candidate);
+    }
+    end_all_ranks_if(problem);
+}
+
+void FixLMLPSelect::finish_look() {
+    if (!look_.is_open) return;
+    look_.is_open = false;
     ++counts_.evaluations;
     if (level() > counts_.largest_level) {
         counts_.largest_level = level();
-        counts_.largest_step = last_evaluation_;
+        counts_.largest_step = look_.step;
     }
     if (level() > settings_.save && is_wanted()) save();
     if (level() > settings_.stop) stop();
@@ -148,31 +166,26 @@ void FixLMLPSelect::look() {
 bool FixLMLPSelect::is_wanted() {
     if (n_structures_ >= settings_.max) return false;
     // A step before the last one saved: reset_timestep or another trajectory.
-    const bigint step = update->ntimestep;
+    const bigint step = look_.step;
     if (last_saved_ >= 0 && step >= last_saved_ && step - last_saved_ < settings_.gap) return false;
-    if (reading_.shortest_distance >= settings_.min_distance) return true;
+    if (look_.reading.shortest_distance >= settings_.min_distance) return true;
     if (++counts_.too_close == 1 && comm->me == 0)
         error->warning(FLERR,
                        "Fix lmlp/select: step {} is not saved, two atoms are {:.4g} Angstrom apart, closer "
                        "than mindist {:.4g} Angstrom",
-                       step, reading_.shortest_distance, settings_.min_distance);
+                       step, look_.reading.shortest_distance, settings_.min_distance);
     return false;
 }
 
 void FixLMLPSelect::save() {
-    const std::vector<double> rows = gather_atoms();
     std::string problem;
-    if (comm->me == 0) {
-        const Candidate candidate = make_candidate(rows, problem);
-        if (problem.empty() && !candidate.atoms.empty())
-            problem = file_.append(lmlp_plugin::format_candidate(candidate));
-    }
+    if (comm->me == 0 && look_.n_atoms > 0) problem = file_.append(look_.candidate);
     end_all_ranks_if(problem);
     const bigint before = n_structures_;
     n_structures_ = file_.n_structures();
     MPI_Bcast(&n_structures_, 1, MPI_LMP_BIGINT, 0, world);
     counts_.saved += n_structures_ - before;
-    last_saved_ = update->ntimestep;
+    last_saved_ = look_.step;
 }
 
 // As fix halt with `error soft`: this run ends at the end of this step, later run commands are skipped.
@@ -182,7 +195,7 @@ void FixLMLPSelect::stop() const {
             lmp,
             "Fix lmlp/select {} stops the run on step {}: energy grade {:.4g}, force grade {:.4g}; "
             "thresholds {:g} and {:g}\n",
-            id, update->ntimestep, reading_.energy_grade, reading_.force_grade, settings_.stop,
+            id, look_.step, look_.reading.energy_grade, look_.reading.force_grade, settings_.stop,
             kForceFactor * settings_.stop);
     timer->force_timeout();
 }
@@ -192,7 +205,7 @@ std::vector<double> FixLMLPSelect::gather_atoms() const {
     const double* sigma = pair_->sigma_components();
     std::vector<double> mine;
     for (int i = 0; i < atom->nlocal; ++i) {
-        if (!(atom->mask[i] & groupbit)) continue;
+        if (!(atom->mask[i] & groupbit) || pair_->is_left_out(i)) continue;
         mine.push_back(static_cast<double>(atom->tag[i]));
         mine.push_back(atom->type[i]);
         for (int k = 0; k < 3; ++k) mine.push_back((atom->x[i][k] - domain->boxlo[k]) * angstrom_per_length_);
@@ -222,9 +235,9 @@ Candidate FixLMLPSelect::make_candidate(const std::vector<double>& rows, std::st
     result.step = update->ntimestep;
     result.model = pair_->model_path();
     result.checksum = pair_->model_info().checksum;
-    result.energy_grade = reading_.energy_grade;
-    result.force_grade = reading_.force_grade;
-    result.energy_uncertainty = reading_.energy_uncertainty;
+    result.energy_grade = look_.reading.energy_grade;
+    result.force_grade = look_.reading.force_grade;
+    result.energy_uncertainty = look_.reading.energy_uncertainty;
     for (std::size_t start = 0; start + kColumns <= rows.size(); start += kColumns) {
         const double* row = &rows[start];
         Candidate::Atom one;
@@ -245,6 +258,7 @@ Candidate FixLMLPSelect::make_candidate(const std::vector<double>& rows, std::st
 }
 
 void FixLMLPSelect::post_run() {
+    finish_look();
     if (comm->me != 0 || counts_.evaluations == 0) return;
     utils::logmesg(lmp,
                    "Fix lmlp/select {}: {} evaluations, {} structures saved ({} in {}), {} refused as too "
@@ -254,11 +268,11 @@ void FixLMLPSelect::post_run() {
 }
 
 double FixLMLPSelect::compute_vector(int n) {
-    const double values[kVectorSize] = {reading_.energy_grade,
-                                        reading_.force_grade,
-                                        reading_.shortest_distance / angstrom_per_length_,
+    const double values[kVectorSize] = {look_.reading.energy_grade,
+                                        look_.reading.force_grade,
+                                        look_.reading.shortest_distance / angstrom_per_length_,
                                         static_cast<double>(counts_.saved),
                                         static_cast<double>(counts_.too_close),
-                                        static_cast<double>(last_evaluation_)};
+                                        static_cast<double>(look_.step)};
     return values[n];
 }

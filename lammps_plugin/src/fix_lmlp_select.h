@@ -42,9 +42,20 @@ class FixLMLPSelect : public Fix {
         bigint largest_step = 0;
     };
 
+    // What an evaluation has shown. In a minimization it waits until the iteration is over: its last
+    // evaluation is that of the step.
+    struct Look {
+        bool is_open = false;
+        bigint step = -1;
+        lmlp_plugin::UncertaintyReading reading;
+        std::string candidate;  // on rank 0, where the level asks for it
+        int n_atoms = 0;        // of the candidate
+    };
+
     PairLMLP* find_pair() const;
     void open_file();
     void look();
+    void finish_look();
     bool is_wanted();
     void save();
     void stop() const;
@@ -57,11 +68,11 @@ class FixLMLPSelect : public Fix {
     lmlp_plugin::SelectSettings settings_;
     lmlp_plugin::CandidateFile file_;  // open on rank 0 only
     PairLMLP* pair_ = nullptr;
-    lmlp_plugin::UncertaintyReading reading_;
-    bigint n_structures_ = 0;      // in the file
-    bigint last_evaluation_ = -1;  // step
-    bigint last_saved_ = -1;       // step; -1: none
-    Counts counts_;                // of this fix
+    Look look_;
+    bigint n_seen_ = 0;        // readings of the pair style
+    bigint n_structures_ = 0;  // in the file
+    bigint last_saved_ = -1;   // step; -1: none
+    Counts counts_;            // of this fix
 };
 
 }  // namespace LAMMPS_NS

@@ -30,6 +30,16 @@ Model::~Model() {
     lmlp_potential_free(potential_);
 }
 
+// By exchange: the other one frees what was here.
+Model& Model::operator=(Model&& other) noexcept {
+    std::swap(potential_, other.potential_);
+    std::swap(info_, other.info_);
+    std::swap(path_, other.path_);
+    std::swap(torch_, other.torch_);
+    std::swap(torch_options_, other.torch_options_);
+    return *this;
+}
+
 std::string Model::load(const std::string& path) {
     lmlp_potential* loaded = nullptr;
     if (lmlp_potential_load(path.c_str(), &loaded) != LMLP_OK) return lmlp_last_error();
@@ -55,14 +65,17 @@ std::string Model::load(const std::string& path) {
     return "";
 }
 
-std::string Model::use_torch_backend(const lmlp_torch_options& torch_options) {
-    auto torch = std::make_unique<TorchBackend>();
+std::string Model::open_torch_backend(const lmlp_torch_options& torch_options,
+                                      std::unique_ptr<TorchBackend>& torch) const {
+    torch = std::make_unique<TorchBackend>();
     std::string problem = torch->open();
     if (problem.empty() && is_loaded()) problem = torch->load(path_, torch_options);
-    if (!problem.empty()) return problem;
+    return problem;
+}
+
+void Model::use_engine(std::unique_ptr<TorchBackend> torch, const lmlp_torch_options& torch_options) {
     torch_ = std::move(torch);
     torch_options_ = torch_options;
-    return "";
 }
 
 // Features outside the training range are the core's to count, whoever computes the energies.

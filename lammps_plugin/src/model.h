@@ -16,13 +16,17 @@ class Model {
     ~Model();
     Model(const Model&) = delete;
     Model& operator=(const Model&) = delete;
+    Model& operator=(Model&& other) noexcept;
 
     // Replaces what is loaded; returns "" or what is wrong with the file.
     std::string load(const std::string& path);
-    // What evaluates from now on: the core; or TorchScript, opened at once ("" or what is wrong), into which
-    // a model that is loaded already is loaded, too. torch_options.device lives as long as this object.
-    void use_core() { torch_.reset(); }
-    std::string use_torch_backend(const lmlp_torch_options& torch_options);
+    // Opens TorchScript, into which a model that is loaded already is loaded, too; returns "" or what is
+    // wrong.
+    std::string open_torch_backend(const lmlp_torch_options& torch_options,
+                                   std::unique_ptr<TorchBackend>& torch) const;
+    // What evaluates from now on: what open_torch_backend() has opened, or the core for nullptr.
+    // torch_options.device lives as long as this object.
+    void use_engine(std::unique_ptr<TorchBackend> torch, const lmlp_torch_options& torch_options);
 
     // As lmlp_evaluate; "" or what is wrong.
     std::string evaluate(const lmlp_environments& environments, const lmlp_options& options,

@@ -24,19 +24,21 @@ using lmlp_plugin::VirialTargets;
 
 void PairLMLP::compute(int eflag, int vflag) {
     ev_init(eflag, vflag);
-    sigma_valid_ = extrapolation_valid_ = false;
-    if (!neighbors_checked_) check_neighbors();
-    const Request request = make_request(eflag);
+    const bool is_step = step_watch_.is_step();
+    if (!surroundings_checked_) check_surroundings();
+    exclusions_.update(lmp);
+    const Request request = make_request(eflag, is_step);
     std::string problem = find_position_problem();
+    if (problem.empty()) problem = find_special_problem();
     if (request.sigma) uncertainty_.begin(model_.info(), atom->nlocal, atom->nlocal + atom->nghost);
     if (request.extrapolation) extrapolating_.assign(atom->nlocal, 0.0);
 
     const VirialTargets virial_targets{vflag_global ? virial : nullptr, vflag_atom ? vatom : nullptr,
                                        cvflag_atom ? cvatom : nullptr};
     EnvironmentBlocks block(*list, {atom->x, atom->type, &species_of_type_, units_.angstrom_per_length,
-                                    model_.info().cutoff, &limits_});
+                                    model_.info().cutoff, &limits_, &exclusions_.left_out()});
     while (problem.empty() && block.next()) {
-        problem = find_closeness_problem(block);
+        problem = find_same_place(block);
         if (problem.empty()) problem = evaluate(block, request);
         if (!problem.empty()) break;
         if (request.energies) add_energies(block);
@@ -46,19 +48,39 @@ void PairLMLP::compute(int eflag, int vflag) {
                                    results_.scale.data());
         if (request.extrapolation) add_extrapolation(block);
     }
-    end_all_ranks_if(problem);
+    problem = lmlp_plugin::share_text(problem, lmp);
+    if (!problem.empty()) {
+        // the cause before what follows from it: a model may fail where atoms are too close
+        if (is_step && settings_.rmin_reaction == Reaction::kStop) end_all_ranks_if(find_too_close(block));
+        end_all_ranks_if(problem);
+    }
     if (vflag_fdotr) virial_fdotr_compute();
-
-    ++counts_.evaluations;
-    if (request.sigma) finish_sigma();
-    extrapolation_valid_ = request.extrapolation;
-    if (settings_.extrapolation != Reaction::kOff) react_to_extrapolation();
-    if (settings_.rmin_reaction == Reaction::kWarn && !limits_.empty()) warn_if_too_close(block);
-    shortest_squared_ = block.closest().distance_squared;
-    if (request.sigma) write_vector();
+    if (is_step) finish_step(request, block);
 }
 
-PairLMLP::Request PairLMLP::make_request(int eflag) const {
+// Nothing of this follows from trial configurations.
+void PairLMLP::finish_step(const Request& request, const EnvironmentBlocks& block) {
+    values_step_ = update->ntimestep;
+    sigma_valid_ = false;
+    if (request.sigma) finish_sigma();
+    extrapolation_valid_ = request.extrapolation;
+    take_findings(look_for_findings(block));
+    shortest_squared_ = block.closest().distance_squared;
+    if (request.sigma) {
+        write_vector();
+        ++n_readings_;
+    }
+    wanted_.reading = 0;
+    warn_of_exclusions();
+    if (update->whichflag != 2) fill_fields_of_fix_pair();
+}
+
+// fix pair asks once per step, which may be in a trial before it.
+PairLMLP::Request PairLMLP::make_request(int eflag, bool is_step) {
+    if (asked_step_ != update->ntimestep) asked_ = {};
+    asked_step_ = update->ntimestep;
+    asked_.add(wanted_);
+
     Request request;
     request.energies = eflag_either != 0;
 #ifdef LMLP_HAVE_ENERGY_ONLY
@@ -67,15 +89,15 @@ PairLMLP::Request PairLMLP::make_request(int eflag) const {
     (void)eflag;
     request.forces = true;
 #endif
-    request.sigma =
-        wanted_.sigma_f || wanted_.sigma_e || wanted_.grade || wanted_.reading || is_vector_wanted();
+    if (!is_step) return request;
+    request.sigma = asked_.sigma_f || asked_.sigma_e || asked_.grade || asked_.reading || is_vector_wanted();
     // part of the vector, which every evaluation of the uncertainties writes
-    request.extrapolation = wanted_.ew || settings_.extrapolation != Reaction::kOff ||
+    request.extrapolation = asked_.ew || settings_.extrapolation != Reaction::kOff ||
                             (request.sigma && model_.info().has_feature_ranges);
-    if (wanted_.sigma_f) require_members("sigma_f");
-    if (wanted_.sigma_e) require_members("sigma_e");
-    if (wanted_.grade) require_test_errors("grade");
-    if (wanted_.ew || settings_.extrapolation != Reaction::kOff) require_feature_ranges();
+    if (asked_.sigma_f) require_members("sigma_f");
+    if (asked_.sigma_e) require_members("sigma_e");
+    if (asked_.grade) require_test_errors("grade");
+    if (asked_.ew || settings_.extrapolation != Reaction::kOff) require_feature_ranges(model_);
     return request;
 }
 
@@ -237,45 +259,6 @@ lmlp_plugin::UncertaintyReading PairLMLP::read_uncertainty() const {
     double shortest = 0.0;
     MPI_Allreduce(&shortest_squared_, &shortest, 1, MPI_DOUBLE, MPI_MIN, world);
     return {values[0], values[1], values[2], std::sqrt(shortest)};
-}
-
-void PairLMLP::react_to_extrapolation() {
-    // [0] atoms that extrapolate, [1] the largest number of functions
-    double sums[2] = {0.0, 0.0};
-    int worst = -1;
-    for (std::size_t i = 0; i < extrapolating_.size(); ++i) {
-        if (extrapolating_[i] > 0.0) sums[0] += 1.0;
-        if (extrapolating_[i] > sums[1]) {
-            sums[1] = extrapolating_[i];
-            worst = static_cast<int>(i);
-        }
-    }
-    double n_atoms = 0.0;
-    double n_functions = 0.0;
-    MPI_Allreduce(&sums[0], &n_atoms, 1, MPI_DOUBLE, MPI_SUM, world);
-    if (n_atoms == 0.0) return;
-    MPI_Allreduce(&sums[1], &n_functions, 1, MPI_DOUBLE, MPI_MAX, world);
-    const double candidate = worst >= 0 && sums[1] == n_functions ? static_cast<double>(atom_id(worst)) : 0.0;
-    double id = 0.0;
-    MPI_Allreduce(&candidate, &id, 1, MPI_DOUBLE, MPI_MAX, world);
-    const auto text = fmt::format(
-        "Pair style lmlp extrapolates on step {}: {:.0f} atoms lie outside the training range, most of all "
-        "atom "
-        "{:.0f} with {:.0f} of {} symmetry functions",
-        update->ntimestep, n_atoms, id, n_functions, model_.info().n_features);
-    if (settings_.extrapolation == Reaction::kStop) error->all(FLERR, text);
-    if (++counts_.extrapolating == 1 && comm->me == 0) error->warning(FLERR, text);
-}
-
-// The warnings above speak once per run; here is how often they would have.
-void PairLMLP::finish() {
-    if (comm->me != 0) return;
-    if (counts_.extrapolating > 0)
-        utils::logmesg(lmp, "Pair style lmlp: extrapolated on {} of {} evaluations\n", counts_.extrapolating,
-                       counts_.evaluations);
-    if (counts_.too_close > 0)
-        utils::logmesg(lmp, "Pair style lmlp: atoms closer than rmin on {} of {} evaluations\n",
-                       counts_.too_close, counts_.evaluations);
 }
 
 double PairLMLP::memory_usage() {

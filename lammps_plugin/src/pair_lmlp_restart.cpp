@@ -88,8 +88,13 @@ void PairLMLP::read_restart(FILE* file) {
     const std::vector<std::string> words = WordReader(file, lmp).read();
     if (!allocated) allocate();
     if (words.size() < 3) return;
-    const std::string problem = find_stored_model({words[0], words[1]}, words[2]);
-    if (problem.empty()) return use_model(words[0], {words.begin() + 3, words.end()});
+    LoadedModel loaded;
+    choose_engine(settings_, loaded.model);
+    const std::string problem = find_stored_model({words[0], words[1]}, words[2], loaded);
+    if (problem.empty()) {
+        loaded.path = words[0];
+        return use_model(loaded, {words.begin() + 3, words.end()});
+    }
     if (comm->me == 0)
         error->warning(FLERR,
                        "Pair style lmlp: the model of the restart file is not used ({}); give pair_coeff to "
@@ -98,13 +103,14 @@ void PairLMLP::read_restart(FILE* file) {
 }
 
 // Loads the first of these files that is the model with this checksum; "" or what is wrong with the last.
-std::string PairLMLP::find_stored_model(const std::vector<std::string>& paths, const std::string& checksum) {
+std::string PairLMLP::find_stored_model(const std::vector<std::string>& paths, const std::string& checksum,
+                                        LoadedModel& loaded) const {
     std::string problem;
     for (const auto& path : paths) {
-        problem = load_model(path);
-        if (problem.empty() && model_.info().checksum != checksum)
+        problem = load_model(path, loaded);
+        if (problem.empty() && loaded.model.info().checksum != checksum)
             problem = fmt::format("{} has the checksum {:.12}..., that of the run was {:.12}...", path,
-                                  model_.info().checksum, checksum);
+                                  loaded.model.info().checksum, checksum);
         int failed = problem.empty() ? 0 : 1;
         MPI_Allreduce(MPI_IN_PLACE, &failed, 1, MPI_INT, MPI_MAX, world);
         if (!failed) return "";

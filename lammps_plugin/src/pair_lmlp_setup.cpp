@@ -7,6 +7,7 @@
 #include "atom.h"
 #include "comm.h"
 #include "error.h"
+#include "fix_lmlp_step.h"
 #include "force.h"
 #include "memory.h"
 #include "neighbor.h"
@@ -52,28 +53,58 @@ PairLMLP::PairLMLP(LAMMPS* lmp) : Pair(lmp) {
 }
 
 PairLMLP::~PairLMLP() {
-    if (copymode || !allocated) return;
+    if (copymode) return;
+    if (!step_fix_id_.empty()) FixLMLPStep::remove(step_fix_id_.c_str(), lmp);
+    if (!allocated) return;
     memory->destroy(setflag);
     memory->destroy(cutsq);
     memory->destroy(scale_);
 }
 
+// Given once more, it changes the settings of a model that is there. What fails changes nothing.
 void PairLMLP::settings(int narg, char** arg) {
     const auto units = lmlp_plugin::find_units(update->unit_style);
     if (!units)
         error->all(FLERR, "Pair style lmlp cannot be used with units {}; allowed: {}", update->unit_style,
                    lmlp_plugin::list_unit_styles());
-    units_ = *units;
-    settings_ = lmlp_plugin::parse_settings(narg, arg, lmp);
+    const lmlp_plugin::Settings settings = lmlp_plugin::parse_settings(narg, arg, lmp);
+    units_ = *units;  // cannot change while there is a box
+    lmlp_plugin::DistanceLimits limits;
+    if (model_.is_loaded()) {
+        if (settings.extrapolation != Reaction::kOff) require_feature_ranges(model_);
+        limits = make_distance_limits(settings, model_);
+    }
+    choose_engine(settings, model_);
+    settings_ = settings;
     settings_words_.assign(arg, arg + narg);
-    choose_engine();
+    limits_ = limits;
 }
 
-void PairLMLP::choose_engine() {
-    if (settings_.backend == lmlp_plugin::Backend::kNative) return model_.use_core();
-    const int rank = std::strcmp(settings_.device, "cuda") == 0 ? lmlp_plugin::rank_on_machine(lmp) : 0;
-    end_all_ranks_if(
-        model_.use_torch_backend({sizeof(lmlp_torch_options), settings_.device, rank, settings_.n_threads}));
+// All ranks together. What fails leaves the model as it is.
+void PairLMLP::choose_engine(const lmlp_plugin::Settings& settings, lmlp_plugin::Model& model) const {
+    std::unique_ptr<lmlp_plugin::TorchBackend> torch;
+    lmlp_torch_options options{};
+    if (settings.backend == lmlp_plugin::Backend::kTorchScript) {
+        const int rank = std::strcmp(settings.device, "cuda") == 0 ? lmlp_plugin::rank_on_machine(lmp) : 0;
+        options = {sizeof(lmlp_torch_options), settings.device, rank, settings.n_threads};
+        end_all_ranks_if(model.open_torch_backend(options, torch));
+    }
+    model.use_engine(std::move(torch), options);
+}
+
+// LAMMPS takes the words one by one and stops at the first one it does not know.
+void PairLMLP::modify_params(int narg, char** arg) {
+    const int flags[] = {compute_flag, mix_flag, offset_flag, tail_flag, no_virial_fdotr_compute};
+    try {
+        Pair::modify_params(narg, arg);
+    } catch (...) {
+        compute_flag = flags[0];
+        mix_flag = flags[1];
+        offset_flag = flags[2];
+        tail_flag = flags[3];
+        no_virial_fdotr_compute = flags[4];
+        throw;
+    }
 }
 
 void PairLMLP::allocate() {
@@ -102,52 +133,60 @@ void PairLMLP::coeff(int narg, char** arg) {
                    "Pair style lmlp: pair_coeff gives {} chemical symbols, but there are {} atom types; give "
                    "one symbol per type, NULL for types of other pair styles",
                    narg - 3, ntypes);
-    end_all_ranks_if(load_model(arg[2]));
-    use_model(arg[2], std::vector<std::string>(arg + 3, arg + narg));
+    LoadedModel loaded;
+    choose_engine(settings_, loaded.model);
+    end_all_ranks_if(load_model(arg[2], loaded));
+    use_model(loaded, std::vector<std::string>(arg + 3, arg + narg));
 }
 
-// Every rank reads the file. Returns "" or what is wrong.
-std::string PairLMLP::load_model(const std::string& file) {
-    std::string path = utils::get_potential_file_path(file);
-    if (path.empty()) path = file;
-    const std::string problem = model_.load(path);
-    if (!problem.empty()) return fmt::format("cannot load {}: {}", file, problem);
-    found_path_ = path;
-    return "";
+// Every rank reads the file, with the engine chosen before. Returns "" or what is wrong.
+std::string PairLMLP::load_model(const std::string& file, LoadedModel& loaded) const {
+    loaded.path = file;
+    loaded.found_path = utils::get_potential_file_path(file);
+    if (loaded.found_path.empty()) loaded.found_path = file;
+    const std::string problem = loaded.model.load(loaded.found_path);
+    return problem.empty() ? "" : fmt::format("cannot load {}: {}", file, problem);
 }
 
-// After load_model() on all ranks.
-void PairLMLP::use_model(const std::string& file, const std::vector<std::string>& symbols) {
+// After load_model() on all ranks. What fails changes nothing: the model before stays in use.
+void PairLMLP::use_model(LoadedModel& loaded, const std::vector<std::string>& symbols) {
+    map_types(symbols, loaded);
+    if (settings_.extrapolation != Reaction::kOff) require_feature_ranges(loaded.model);
+    const lmlp_plugin::DistanceLimits limits = make_distance_limits(settings_, loaded.model);
     if (!allocated) allocate();
-    model_path_ = file;
-    map_types(symbols);
-    if (settings_.extrapolation != Reaction::kOff) require_feature_ranges();
-    set_distance_limits();
+    limits_ = limits;
+    model_ = std::move(loaded.model);
+    model_path_ = loaded.path;
+    found_path_ = loaded.found_path;
+    species_of_type_ = loaded.species_of_type;
+    symbol_of_type_ = loaded.symbol_of_type;
     cutoff_ = model_.info().cutoff / units_.angstrom_per_length;
+    sigma_valid_ = extrapolation_valid_ = false;
+    const int n_types = static_cast<int>(symbols.size());
+    for (int i = 1; i <= n_types; ++i)
+        for (int j = i; j <= n_types; ++j)
+            setflag[i][j] = species_of_type_[i] >= 0 && species_of_type_[j] >= 0 ? 1 : 0;
     setup_vector();
     log_model();
 }
 
-void PairLMLP::map_types(const std::vector<std::string>& symbols) {
+void PairLMLP::map_types(const std::vector<std::string>& symbols, LoadedModel& loaded) const {
     const int n_types = static_cast<int>(symbols.size());
-    species_of_type_.assign(n_types + 1, -1);
-    symbol_of_type_.assign(n_types + 1, "");
+    loaded.species_of_type.assign(n_types + 1, -1);
+    loaded.symbol_of_type.assign(n_types + 1, "");
     int n_ours = 0;
     for (int type = 1; type <= n_types; ++type) {
         const std::string& symbol = symbols[type - 1];
         if (symbol == "NULL") continue;
         std::string problem;
-        species_of_type_[type] = model_.find_species(symbol, problem);
-        if (species_of_type_[type] < 0)
+        loaded.species_of_type[type] = loaded.model.find_species(symbol, problem);
+        if (loaded.species_of_type[type] < 0)
             error->all(FLERR, "Pair style lmlp: pair_coeff gives '{}' for atom type {}: {}", symbol, type,
                        problem);
-        symbol_of_type_[type] = symbol;
+        loaded.symbol_of_type[type] = symbol;
         ++n_ours;
     }
     if (n_ours == 0) error->all(FLERR, "Pair style lmlp: pair_coeff gives NULL for every atom type");
-    for (int i = 1; i <= n_types; ++i)
-        for (int j = i; j <= n_types; ++j)
-            setflag[i][j] = species_of_type_[i] >= 0 && species_of_type_[j] >= 0 ? 1 : 0;
 }
 
 // compute pair reads nextra when it is defined and pvector on its steps. A one-member model has no vector.
@@ -187,7 +226,12 @@ void PairLMLP::init_style() {
         error->all(FLERR, "Pair style lmlp cannot be used with run_style {}; allowed: verlet",
                    update->integrate_style);
     neighbor->add_request(this, NeighConst::REQ_FULL);
-    neighbors_checked_ = false;
+    if (step_fix_id_.empty()) step_fix_id_ = fmt::format("LMLP_STEP_{}", instance_me);
+    FixLMLPStep::add_last(step_fix_id_.c_str(), this, lmp);
+    surroundings_checked_ = exclusions_told_ = false;
+    findings_ = {};
+    values_step_ = asked_step_ = columns_step_ = -1;
+    has_new_marks_ = false;
     counts_ = {};
 }
 
@@ -200,18 +244,15 @@ double PairLMLP::init_one(int i, int j) {
 }
 
 // Before the first evaluation of a run: what it looks at is set by Neighbor::init(), after init_style().
-void PairLMLP::check_neighbors() {
-    if (neighbor->exclude && comm->me == 0)
-        error->warning(FLERR,
-                       "Pair style lmlp: pairs left out by neigh_modify exclude are missing in the atomic "
-                       "environments, too");
+void PairLMLP::check_surroundings() {
+    check_bond_fixes();
     const double comm_cutoff = MAX(comm->cutghostuser, neighbor->cutneighmax);
     if (comm_cutoff < cutoff_)
         error->all(FLERR,
                    "Pair style lmlp: the communication cutoff {:g} is smaller than the model's cutoff {:g}; "
                    "raise it with comm_modify cutoff",
                    comm_cutoff, cutoff_);
-    neighbors_checked_ = true;
+    surroundings_checked_ = true;
 }
 
 void PairLMLP::require_members(const char* wanted) const {
@@ -238,8 +279,8 @@ void PairLMLP::require_grade(const char* wanted_by) const {
     require_test_errors(fmt::format("the grades that {} needs", wanted_by).c_str());
 }
 
-void PairLMLP::require_feature_ranges() const {
-    if (model_.is_loaded() && !model_.info().has_feature_ranges)
+void PairLMLP::require_feature_ranges(const lmlp_plugin::Model& model) const {
+    if (model.is_loaded() && !model.info().has_feature_ranges)
         error->all(
             FLERR,
             "Pair style lmlp cannot tell extrapolation (ew): the model stores no training ranges of its "
@@ -263,24 +304,12 @@ void* PairLMLP::extract(const char* name, int& dim) {
         return &wanted_.grade;
     }
     if (what == "ew_flag") {
-        require_feature_ranges();
+        require_feature_ranges(model_);
         return &wanted_.ew;
     }
     if (what == "cutoff") return &cutoff_;
     if (what == "n_members") return &n_members_;
     dim = 2;
     if (what == "scale") return scale_;
-    return nullptr;
-}
-
-// nullptr where the latest compute() did not evaluate the field: fix pair makes an error of it.
-void* PairLMLP::extract_peratom(const char* name, int& n_columns) {
-    const std::string what = name;
-    n_columns = 0;
-    if (what == "ew" && extrapolation_valid_) return extrapolating_.data();
-    if (!sigma_valid_) return nullptr;
-    if (what == "sigma_f") return uncertainty_.sigma_force.data();
-    if (what == "sigma_e") return uncertainty_.sigma_energy.data();
-    if (what == "grade") return uncertainty_.grade.data();
     return nullptr;
 }

@@ -12,16 +12,22 @@
 
 namespace lmlp_plugin {
 
-void end_all_ranks_if(const std::string& problem, const std::string& speaker, LAMMPS_NS::LAMMPS* lmp) {
-    const int mine = problem.empty() ? -1 : lmp->comm->me;
+std::string share_text(const std::string& text, LAMMPS_NS::LAMMPS* lmp) {
+    const int mine = text.empty() ? -1 : lmp->comm->me;
     int rank = -1;
     MPI_Allreduce(&mine, &rank, 1, MPI_INT, MPI_MAX, lmp->world);
-    if (rank < 0) return;
-    int length = static_cast<int>(problem.size());
+    if (rank < 0) return "";
+    int length = static_cast<int>(text.size());
     MPI_Bcast(&length, 1, MPI_INT, rank, lmp->world);
-    std::string text(problem);
-    text.resize(length);
-    MPI_Bcast(text.data(), length, MPI_CHAR, rank, lmp->world);
+    std::string shared(text);
+    shared.resize(length);
+    MPI_Bcast(shared.data(), length, MPI_CHAR, rank, lmp->world);
+    return shared;
+}
+
+void end_all_ranks_if(const std::string& problem, const std::string& speaker, LAMMPS_NS::LAMMPS* lmp) {
+    const std::string text = share_text(problem, lmp);
+    if (text.empty()) return;
     // The text may hold braces (a file name, say): passed as an argument, never as the format.
     lmp->error->all(FLERR, "{}: {}", speaker, text);
 }

@@ -40,7 +40,7 @@ def diagnosis() -> dict[str, Check]:
 
 def test_a_whole_setup_runs_on_one_and_two_ranks(setup: dict) -> None:
     found = diagnosis()
-    working = dict.fromkeys(("lammps", "plugin", "mpi", "simulation"), "ok")
+    working = dict.fromkeys(("lammps", "plugin", "mpi", "simulation", "lammps in python"), "ok")
     assert {name: check.status for name, check in found.items()} == working | {"torch backend": "missing"}
     assert found["torch backend"].fix == "lmlp build-torch-backend"
     assert found["simulation"].values["ranks"] == [1, 2]

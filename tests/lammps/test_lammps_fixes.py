@@ -125,8 +125,8 @@ def test_grand_canonical_monte_carlo_of_atoms(case: Case) -> None:
     result = case.run(
         start(case)
         + "fix 1 all nve\ngroup hydrogen type 1\n"
-        # a chemical potential near the energy of an atom, a temperature at which some trials are accepted
-        + "fix 2 hydrogen gcmc 2 12 6 1 4321 9000.0 -13.0 0.2 full_energy overlap_cutoff 1.0 group hydrogen\n"
+        # a chemical potential near that of the atoms, a temperature at which some trials are accepted
+        + "fix 2 hydrogen gcmc 2 12 6 1 4321 9000.0 -23.0 0.2 full_energy overlap_cutoff 1.0 group hydrogen\n"
         + 'run 8\nprint "moves: $(f_2[1]) $(f_2[2])"\n'
         + 'print "inserted: $(f_2[3]) $(f_2[4])"\nprint "deleted: $(f_2[5]) $(f_2[6])"\nunfix 2\n'
         + FINAL,

@@ -47,6 +47,17 @@ def test_overflowing_energies_end_all_ranks(case: Case, models: Models, ranks: i
     )
 
 
+@pytest.mark.parametrize("ranks", [1, 2, 4])
+def test_atoms_too_close_are_named_before_what_follows(case: Case, models: Models, ranks: int) -> None:
+    """A model that fails, and a distance below rmin that one rank sees: all ranks end with the distance."""
+    weights = read_model_file(models.many).weights
+    weights[-1] = weights[-1] / np.abs(weights[-1]).max() * 1.7e308
+    model = changed(models, case.folder, weights=weights)
+    lone = "create_atoms 1 single 1.0 1.0 1.0 units box\ncreate_atoms 1 single 1.3 1.0 1.0 units box\n"
+    head, pair = input_of(case, model, "rmin 0.5 stop").split("pair_style", 1)
+    fails(case, head + lone + "pair_style" + pair + "run 0\n", "closer than rmin 0.5", ranks=ranks)
+
+
 @pytest.mark.parametrize("ranks", [1, 2])
 @pytest.mark.parametrize("asked", ["fix u all pair 1 lmlp sigma_f 1", "fix u all pair 1 lmlp grade 1"])
 def test_overflowing_uncertainties_end_all_ranks(case: Case, models: Models, ranks: int, asked: str) -> None:

