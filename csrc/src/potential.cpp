@@ -10,6 +10,7 @@
 #include "lmlp/error.hpp"
 #include "lmlp/network.hpp"
 #include "model_file.hpp"
+#include "names.hpp"
 #include "parallel.hpp"
 #include "scratch_pool.hpp"
 #include "zbl.hpp"
@@ -163,9 +164,8 @@ int Potential::species(const std::string& symbol) const {
     const auto& elements = parts_->info.elements;
     const auto found = std::find(elements.begin(), elements.end(), symbol);
     if (found != elements.end()) return static_cast<int>(found - elements.begin());
-    std::string known;
-    for (const std::string& element : elements) known += (known.empty() ? "" : ", ") + element;
-    throw Error(ErrorCode::unknown_element, "the model has no element \"" + symbol + "\", it has " + known);
+    throw Error(ErrorCode::unknown_element,
+                "the model has no element \"" + symbol + "\", it has " + join(elements));
 }
 
 namespace {

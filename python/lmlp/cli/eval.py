@@ -112,6 +112,11 @@ def print_metrics(metrics: Mapping[str, Any], console: Console) -> None:
             console.print(
                 f"{metrics[key]} structures without reference {name} are left out there", style="yellow"
             )
+    if metrics["free_atoms"]:
+        from lmlp.evaluation.tables import free_atoms_in_words
+
+        listed = free_atoms_in_words(metrics["free_atoms"])
+        console.print(f"isolated atoms, not among the structures: {listed}", highlight=False, soft_wrap=True)
     if metrics["elements"]:
         table = make("Forces by element (meV/Å)", "element", "RMSE", "MAE", "components")
         for element, entry in metrics["elements"].items():

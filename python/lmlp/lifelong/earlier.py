@@ -9,6 +9,7 @@ import numpy as np
 
 from lmlp.errors import DataError
 from lmlp.io import DataKeys, read_structures
+from lmlp.io.free_atoms import FreeAtom, set_apart
 from lmlp.lifelong.config import LearnConfig
 from lmlp.lifelong.continuation import extended_elements
 from lmlp.lifelong.memory import Addition, Memory, Update
@@ -16,14 +17,19 @@ from lmlp.lifelong.record import checksum
 from lmlp.model.data import ModelData
 from lmlp.structure import Structure
 from lmlp.training.dataset import make_dataset
+from lmlp.training.division import Lots, hold_out
+from lmlp.training.free_atoms import nothing_bound, tell_disagreements
 from lmlp.training.observer import Observer
 
 
-def begin_memory(config: LearnConfig, base: ModelData, observer: Observer) -> None:
+def begin_memory(config: LearnConfig, base: ModelData, observer: Observer) -> list[FreeAtom]:
     """Put the data that the model knows into the memory, if they are not there yet.
 
+    Returns:
+        the free atoms among them, which do not enter the memory.
+
     Raises:
-        DataError: there is neither a memory nor old data.
+        DataError: there is neither a memory nor old data, or these are free atoms only.
     """
     if not config.memory.exists() and not config.old:
         known = base.provenance.get("config", {}).get("data", [])
@@ -33,9 +39,14 @@ def begin_memory(config: LearnConfig, base: ModelData, observer: Observer) -> No
             f"it was trained on ({hint.strip()}), they enter the memory first"
         )
     if not config.old:
-        return
-    keys = DataKeys(**config.keys.model_dump())
-    files = {path: read_structures(path, keys) for path in config.old}
+        return []
+    keys, cutoff = DataKeys(**config.keys.model_dump()), float(base.descriptor["cutoff"])
+    parts = {path: set_apart(read_structures(path, keys), cutoff) for path in config.old}
+    files = {path: bound for path, (bound, _) in parts.items()}
+    free = [atom for _, atoms in parts.values() for atom in atoms]
+    if not any(files.values()):
+        raise nothing_bound(free, config.old)
+    tell_disagreements(free, lambda text: None)  # what is an error is one before the memory changes
     check = _first_checks(config, base, [s for structures in files.values() for s in structures])
     first = 0
     with Memory(config.memory, create=True) as memory:
@@ -52,6 +63,7 @@ def begin_memory(config: LearnConfig, base: ModelData, observer: Observer) -> No
             name = Path(path).name.partition(".")[0]
             memory.commit(Update(f"start-{digest}", "start", {"file": str(path)}, name, additions))
             observer.on_message(f"{path}: {len(structures)} earlier structures are now in {config.memory}")
+    return free
 
 
 def _first_checks(config: LearnConfig, base: ModelData, structures: list[Structure]) -> set[int]:
@@ -63,13 +75,13 @@ def _first_checks(config: LearnConfig, base: ModelData, structures: list[Structu
     dataset = make_dataset(structures, extended_elements(base, []))
     trained = base.provenance.get("config") or {}
     n = len(structures)
+    lots = Lots(dataset.counts, np.arange(n))
     if base.provenance.get("data_sha256") == dataset.fingerprint() and not trained.get("valid"):
-        order = np.random.default_rng([trained["seed"], 0]).permutation(n)
-        held_out = order[: int(trained["holdout_fraction"] * n)]
+        held_out = hold_out(lots, trained["seed"], trained["holdout_fraction"])
         if len(held_out):
             return set(held_out.tolist())
     order = np.random.default_rng([config.seed, 3]).permutation(n)
-    return set(order[: int(config.check_fraction * n)].tolist())
+    return set(lots.draw(order, int(config.check_fraction * n), lots.pool).tolist())
 
 
 def unknown(structures: list[Structure], known: set[str], observer: Observer) -> list[Structure]:
