@@ -98,14 +98,15 @@ def command(
     from lmlp.descriptor.presets import make_data_preset
     from lmlp.elements import symbol
     from lmlp.errors import DataError
-    from lmlp.io import read_structures
+    from lmlp.io import DataKeys, read_structures
     from lmlp.io.distances import shortest_distances
     from lmlp.io.free_atoms import set_apart
     from lmlp.near import ScoreOptions, SizeOptions, make_data
 
     candidates = [_numbers(text, "--hidden") for text in hidden or []]
     alone = float(make_data_preset(preset, ["H"], cutoff, {}, {})["cutoff"])
-    structures, free = set_apart(read_structures(list(data)), alone)
+    no_labels = DataKeys(energy="none", forces="none", stress="none", virial="none")
+    structures, free = set_apart(read_structures(list(data), no_labels), alone)
     if free and not structures:
         raise DataError(f"{', '.join(map(str, data))}: all {len(free)} structures are isolated atoms")
     elements = [symbol(z) for z in sorted({int(z) for s in structures for z in s.numbers})]

@@ -96,7 +96,9 @@ def check_labels(structures: Sequence[Structure]) -> list[Finding]:
         everywhere = len(missing) == len(structures)
         level = "error" if everywhere and label == "energy" else "warning"
         message = f"no {label} in {len(missing)} of {len(structures)} structures"
-        likely = sorted({n for s in missing for n in lookalikes(label, s.info)})
+        likely = sorted(
+            {n for s in missing for n in lookalikes(label, s.columns if label == "forces" else s.info)}
+        )
         if likely:
             message += f"; is it {' or '.join(likely)}? name it with --{label}-key"
         if label == "forces" and all(len(s) == 1 for s in missing):
