@@ -202,16 +202,17 @@ class PotentialModule(nn.Module):
                 member_gradients.index_add_(
                     1, near, (0.5 * pair_gradients).expand(self.n_members, near.size(0), 3)
                 )
-        energies = self.add_atomic_energies(energies, species)
+        result = {"energies": self.add_atomic_energies(energies, species), "pair_gradients": gradients}
+        if members:
+            result["member_pair_gradients"] = member_gradients
         if self.free_atoms.active():
             nothing = torch.zeros(
                 (1, self.n_elements, self.scale.size(2)), dtype=dtype, device=vectors.device
             )
             alone = self.network_energies(nothing, torch.arange(self.n_elements, device=vectors.device))
-            energies = self.free_atoms(alone, energies, gradients, member_gradients, species, center, vectors)
-        result = {"energies": energies, "pair_gradients": gradients}
-        if members:
-            result["member_pair_gradients"] = member_gradients
+            result["energies"] = self.free_atoms(
+                alone, result["energies"], gradients, member_gradients, species, center, vectors
+            )
         return result
 
 

@@ -222,6 +222,10 @@ class LearnRun(Run):
             return None
         return continued_block(known, energies, smallest_densities(new, rows, self.cutoff), say)
 
+    def _anchored(self) -> np.ndarray:
+        """Keep E_atom: the model may know compositions that the memory has no more."""
+        return self.trainer.potential.atomic_energies
+
     def _baseline(self) -> Zbl | None:
         """Return the model's own baseline, extended to new elements."""
         if self.config.model.baseline is not None:

@@ -34,19 +34,12 @@ class FreeAtoms:
     """Energies of free atoms and where they begin to count, by species.
 
     Attributes:
-        elements: chemical symbols in species order.
         energies: E_free in eV ``[n_elements]``, NaN where there is none.
         densities: ρ_Z ``[n_elements]``, 0 where there is none: no density is smaller.
     """
 
-    elements: tuple[str, ...]
     energies: np.ndarray
     densities: np.ndarray
-
-    def block(self) -> dict[str, dict[str, float]]:
-        """Return the ``free_atoms`` block of ``lmlp.json``."""
-        rows = zip(self.elements, self.energies.tolist(), self.densities.tolist(), strict=True)
-        return {name: {"energy": e, "density": rho} for name, e, rho in rows if rho > 0.0}
 
 
 def neighbor_density(environments: Environments, cutoff: float) -> np.ndarray:
@@ -93,7 +86,7 @@ def parse_free_atoms(block: Mapping[str, Any] | None, elements: Sequence[str]) -
         densities[at] = _number(entry["density"], f"free_atoms: density of {name}")
         if not densities[at] > 0.0:
             raise InvalidArgumentError(f"free_atoms: density of {name} is {entry['density']!r}, not above 0")
-    return FreeAtoms(tuple(elements), energies, densities)
+    return FreeAtoms(energies, densities)
 
 
 def _number(value: Any, name: str) -> float:

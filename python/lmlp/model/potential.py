@@ -187,12 +187,11 @@ class EnsemblePotential:
             descriptor=self.descriptor.spec,
             hidden_layers=[int(n) for n in net.layer_sizes[1:-1]],
             activation=net.activation,
-            atomic_energies=self.atomic_energies.copy(),
             scale=np.tile(self.input_map.scale, members),
             shift=np.tile(self.input_map.shift, members),
             weights=weights,
             biases=biases,
-            **more,
+            **{"atomic_energies": self.atomic_energies.copy(), **more},
         )
 
 

@@ -265,3 +265,33 @@ def fit_atomic_energies(
     change = np.linalg.lstsq(rows * size, target - rows @ guess, rcond=1e-8)[0]
     result[free] = guess + size * change
     return result
+
+
+def anchored_energies(counts: np.ndarray, atomic_energies: np.ndarray, free: np.ndarray) -> np.ndarray:
+    """Move E_atom toward free atoms as far as no structure's energy changes.
+
+    One molecule does not tell how its energy divides among its elements; dissociation does. Where all
+    elements have a free atom, the differences that are left become as equal as can be, else as small.
+
+    Args:
+        counts: atoms of each element per structure ``[n_structures, n_elements]``.
+        atomic_energies: E_atom in eV ``[n_elements]``.
+        free: energies of free atoms in eV ``[n_elements]``, NaN where there is none.
+
+    Returns:
+        float64 ``[n_elements]``; the energies themselves where the compositions leave nothing open.
+    """
+    known = np.isfinite(free)
+    if not known.any():
+        return atomic_energies
+    rows = np.unique(np.asarray(counts, dtype=np.float64), axis=0)
+    rows = rows / np.maximum(rows.sum(axis=1, keepdims=True), 1.0)
+    _, sizes, directions = np.linalg.svd(np.linalg.qr(rows, mode="r"))
+    open_ones = directions[int((sizes > 1e-8 * sizes.max(initial=0.0)).sum()) :].T
+    if open_ones.shape[1] == 0:
+        return atomic_energies
+    columns = open_ones[known]
+    if known.all():
+        columns = np.hstack([columns, np.ones((len(free), 1))])
+    best = np.linalg.lstsq(columns, (free - atomic_energies)[known], rcond=1e-8)[0]
+    return np.asarray(atomic_energies + open_ones @ best[: open_ones.shape[1]])

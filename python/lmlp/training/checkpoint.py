@@ -93,5 +93,7 @@ def model_fields(state: dict[str, Any]) -> dict[str, Any]:
         "baseline": json.loads(state.get("baseline", "null")),
         "free_atoms": json.loads(state.get("free_atoms", "null")),
     }
+    if "anchored_energies" in state:
+        fields["atomic_energies"] = np.asarray(state["anchored_energies"].numpy())
     fields.update(state.get("results") or {})
     return fields

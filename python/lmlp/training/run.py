@@ -21,7 +21,7 @@ from lmlp.model.baseline import Zbl, make_zbl, parse_baseline
 from lmlp.model.data import ModelData
 from lmlp.model.network import EnsembleNetwork
 from lmlp.model.potential import EnsemblePotential
-from lmlp.model.scaling import fit_atomic_energies, fit_input_map, left_over
+from lmlp.model.scaling import anchored_energies, fit_atomic_energies, fit_input_map, left_over
 from lmlp.training.backup import Backup
 from lmlp.training.baseline import without_baseline
 from lmlp.training.batching import Sampler, ShuffledBatches, make_references
@@ -134,6 +134,7 @@ class Run:
         self.split = self._split(held_out)
         self.free_atoms = self._free_atoms()
         self.trainer = self._make_trainer()
+        self.anchored = self._anchored()
         if self.saved is None:
             return 0.0
         self.trainer.restore(self.saved)
@@ -194,6 +195,19 @@ class Run:
         if not energies:
             return None
         return make_block(energies, smallest_densities(dataset, rows, cutoff_of(self.config.descriptor)), say)
+
+    def _anchored(self) -> np.ndarray:
+        """Return E_atom of the model: those of the training where its compositions leave no choice."""
+        own = self.trainer.potential.atomic_energies
+        if self.saved is not None:
+            return np.asarray(self.saved.get("anchored_energies", torch.from_numpy(own)).numpy())
+        block, given = self.free_atoms or {}, self.config.model.atomic_energies
+        kinds = [k for k, e in enumerate(self.dataset.elements) if e not in given]
+        names = [self.dataset.elements[k] for k in kinds]
+        free = np.array([block[e]["energy"] if e in block else np.nan for e in names])
+        result = own.copy()
+        result[kinds] = anchored_energies(self.dataset.counts[:, kinds], own[kinds], free)
+        return result
 
     def _make_trainer(self) -> Trainer:
         """Build potential, store and trainer."""
@@ -389,6 +403,7 @@ class Run:
             "baseline": json.dumps(None if self.baseline is None else self.baseline.block()),
             "shortest_distances": json.dumps(self.shortest),
             "free_atoms": json.dumps(self.free_atoms),
+            "anchored_energies": torch.from_numpy(self.anchored),
             "provenance": self._provenance(),
             "results": results,
             **self._more_state(),

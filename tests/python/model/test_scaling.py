@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from lmlp.errors import InvalidArgumentError
 from lmlp.model.scaling import (
+    anchored_energies,
     feature_moments,
     fit_atomic_energies,
     fit_input_map,
@@ -176,3 +177,50 @@ class TestAtomicEnergies:
         rest = left_over(counts, counts @ self.true - 25.0, self.true)
         assert counts[0] @ rest == pytest.approx(-25.0, abs=1e-9)
         assert abs(rest).max() < 10.0
+
+
+@pytest.mark.parametrize(
+    ("counts", "n_open"),
+    [
+        ([[14, 9, 3, 2]], 3),
+        ([[5, 8, 0, 2]], 3),
+        ([[14, 9, 3, 2], [28, 18, 6, 4]], 3),
+        ([[1, 4, 0, 0], [0, 0, 1, 3]], 2),
+        ([[1, 4, 0, 1], [2, 6, 1, 0], [0, 0, 2, 0]], 1),
+    ],
+)
+def test_energies_move_toward_free_atoms_as_far_as_data_leave_it_open(counts, n_open):
+    counts = np.array(counts)
+    own = np.array([-1045.7, -13.6, -1466.9, -2014.7])
+    free = np.array([-1029.5, -13.59, -1485.0, -2042.0])
+    assert 4 - np.linalg.matrix_rank(counts) == n_open
+    found = anchored_energies(counts, own, free)
+    # energies of structures are of 1e4 eV
+    np.testing.assert_allclose(counts @ found, counts @ own, rtol=0, atol=1e-9)
+    assert np.std(free - found) < 0.99 * np.std(free - own)
+    if n_open == 3:
+        # one composition: all atoms are bound by the same
+        np.testing.assert_allclose(
+            free - found, free @ counts[0] / counts[0].sum() - own @ counts[0] / counts[0].sum()
+        )
+
+
+def test_energies_of_some_free_atoms_are_met_where_the_data_leave_it_open():
+    counts, own = np.array([[2, 4, 1]]), np.array([-10.0, -20.0, -30.0])
+    found = anchored_energies(counts, own, np.array([-7.0, np.nan, np.nan]))
+    np.testing.assert_allclose(counts @ found, counts @ own)
+    assert found[0] == pytest.approx(-7.0)
+
+
+@pytest.mark.parametrize(
+    ("counts", "free"),
+    [
+        ([[1, 2], [2, 1]], [-1.0, -2.0]),
+        ([[1, 0], [0, 1]], [-1.0, np.nan]),
+        ([[3, 1]], [np.nan, np.nan]),
+        ([[1, 2], *([[2, 1]] * 4000)], [0.0, 0.0]),
+    ],
+)
+def test_energies_that_the_data_tell_keep_their_bits(counts, free):
+    own = np.array([-3.3, -7.7])
+    assert np.array_equal(anchored_energies(np.array(counts), own, np.array(free)), own)

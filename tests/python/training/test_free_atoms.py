@@ -14,6 +14,7 @@ from lmlp.training import Observer, train
 from lmlp.training.checkpoint import load_model_data
 from lmlp.training.free_atoms import smallest_densities
 
+from tests.python.training.test_resume import StopAt
 from tests.python.training.toy import OFFSET, clusters, crystals, label, prepared, settings
 
 HYDROGEN, OXYGEN = 1, 8
@@ -263,3 +264,47 @@ def test_an_element_of_held_out_files_alone_is_refused(tmp_path):
     oxygen = [s for s in clusters(60) if not (s.numbers == 1).any()]
     with pytest.raises(UnknownElementError, match=r"valid\.xyz:\d contains H; the model has O"):
         prepared(settings(tmp_path, oxygen, valid=str(tmp_path / "valid.xyz")))
+
+
+def one_molecule(n):
+    """Structures of one composition."""
+    rng = np.random.default_rng(2)
+    shape = 1.15 * np.array([(0, 0, 0), (1, 0, 0), (0, 1, 0), (0, 0, 1)], float)
+    moved = [shape + rng.normal(0, 0.1, (4, 3)) for _ in range(n)]
+    return [label([8, 1, 1, 8], x, source=f"train.xyz:{k}") for k, x in enumerate(moved)]
+
+
+def test_one_molecule_falls_apart_into_its_atoms(tmp_path):
+    """One composition does not tell E_atom of each element; free atoms do, and no trained energy changes."""
+    without, given = both(tmp_path, one_molecule(20), atoms()[:2])
+    for a, b in zip([*without.weights, *without.biases], [*given.weights, *given.biases], strict=True):
+        assert np.array_equal(a, b)
+    assert given.energy_rmse == without.energy_rmse
+    counts = np.array([2.0, 2.0])
+    # energies of 1e3 eV
+    assert counts @ given.atomic_energies == pytest.approx(counts @ without.atomic_energies, abs=1e-10)
+    bound = np.array([OFFSET[HYDROGEN], OFFSET[OXYGEN]]) - given.atomic_energies
+    assert bound[0] == pytest.approx(bound[1], abs=1e-9)
+    assert 0.0 < bound[0] < 5.0
+    assert np.ptp([OFFSET[HYDROGEN], OFFSET[OXYGEN]] - without.atomic_energies) > 5.0
+    saved = load_model_data(tmp_path / "with" / "model.checkpoint")
+    assert np.array_equal(saved.atomic_energies, given.atomic_energies)
+
+
+def test_a_resumed_run_ends_with_the_same_energies(tmp_path):
+    data = mixed(one_molecule(20), atoms()[:2])
+    for name in ("whole", "broken"):
+        (tmp_path / name).mkdir()
+    whole = train(settings(tmp_path / "whole", data))
+    config = settings(tmp_path / "broken", data)
+    with pytest.raises(KeyboardInterrupt):
+        train(config, observer=StopAt(5))
+    resumed = train(config, resume=True)
+    assert same_bits(whole, resumed)
+    assert resumed.free_atoms == whole.free_atoms
+
+
+def test_given_energies_stay_where_the_data_leave_them_open(tmp_path):
+    given = {"H": OFFSET[HYDROGEN] - 3.0}
+    model = train(settings(tmp_path, mixed(one_molecule(20), atoms()[:2]), model={"atomic_energies": given}))
+    assert model.atomic_energies[0] == given["H"]
