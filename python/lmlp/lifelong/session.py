@@ -46,6 +46,7 @@ from lmlp.training.energy_suspects import suspect_energies
 from lmlp.training.observer import Observer
 from lmlp.training.optimizer import Pace
 from lmlp.training.restore import potential_from_state
+from lmlp.training.roles import roles
 from lmlp.training.run import Run
 from lmlp.training.selection import PARKED, SUSPECT, AdaptiveSelection
 from lmlp.training.store import Store
@@ -150,6 +151,9 @@ class LearnRun(Run):
         return Split(
             [np.sort(d[n_valid:]) for d in drawn], [np.sort(d[:n_valid]) for d in drawn], self.checks
         )
+
+    def _roles(self) -> dict[str, Any]:
+        return roles(self.split, self.task_of)
 
     def _learning(self) -> np.ndarray:
         """Return by species whether its networks learn."""

@@ -70,7 +70,7 @@ def check_saved(saved: dict[str, Any], config: TrainConfig, fingerprint: str) ->
     """
     if saved["fingerprint"] != fingerprint:
         raise ConfigError(
-            f"{config.checkpoint}: made from other data than {', '.join(map(str, config.data))}; "
+            f"{config.checkpoint}: made from other data than {', '.join(map(str, [*config.data, *config.valid]))}; "
             "resume with the same files, or start anew without --resume"
         )
     old = json.loads(saved["config"])

@@ -34,6 +34,7 @@ from lmlp.training.log import JsonLog
 from lmlp.training.observer import Observer
 from lmlp.training.reading import check_saved, read_dataset
 from lmlp.training.restore import potential_from_state, potential_state
+from lmlp.training.roles import check_roles, roles
 from lmlp.training.schedule import Progress
 from lmlp.training.selection import SUSPECT, AdaptiveSelection, outcome
 from lmlp.training.similar import likes_by_task, structure_points
@@ -118,6 +119,9 @@ class Run:
         self.baseline = self._baseline()
         self.dataset = without_baseline(self.dataset, self.baseline, self.observer.on_message)
         self.split = self._split(held_out)
+        self.roles = self._roles()
+        if self.saved is not None:
+            check_roles(self.saved, self.config, self.roles)
         self.trainer = self._make_trainer()
         if self.saved is None:
             return 0.0
@@ -143,6 +147,10 @@ class Run:
             raise DataError(f"{n} structures are too few for the validation and hold-out shares asked for")
         drawn = [np.random.default_rng([c.seed, 1, m]).permutation(rest) for m in range(c.model.members)]
         return Split([np.sort(d[n_valid:]) for d in drawn], [np.sort(d[:n_valid]) for d in drawn], holdout)
+
+    def _roles(self) -> dict[str, Any]:
+        """Return who trains on what, for the checkpoint."""
+        return roles(self.split)
 
     # Model ----------------------------------------------------------------------------------------
 
@@ -337,6 +345,7 @@ class Run:
             **self.trainer.state(),
             "config": self.config.model_dump_json(),
             "fingerprint": self.fingerprint,
+            "roles": self.roles,
             "elapsed": self.progress.elapsed,
             "stored_derivatives": self.stored,
             "feature_min": self.limits[0],
