@@ -219,8 +219,9 @@ def _train(settings: TrainConfig, workers: Workers, *, resume: bool, started: fl
     """Train and write the model; only the first of several processes speaks and writes."""
     from lmlp.cli.train_view import TrainView
     from lmlp.cli.written import report_written
-    from lmlp.errors import ConfigError, TrainingError
+    from lmlp.errors import ConfigError, DivergedError, TrainingError
     from lmlp.export.model_file import write_model_file
+    from lmlp.training.divergence import keep_diverged
     from lmlp.training.run import Run
 
     if settings.checkpoint.exists() and not resume and workers.is_first:
@@ -237,6 +238,11 @@ def _train(settings: TrainConfig, workers: Workers, *, resume: bool, started: fl
             if workers.is_first:
                 view.say(_farewell(settings.checkpoint, started=view.started))
             raise typer.Exit(130) from None
+        except DivergedError as error:
+            view.stop()
+            if not workers.is_first:
+                raise typer.Exit(1) from None
+            raise keep_diverged(error, settings.output) from None
         except TrainingError as error:
             view.stop()
             saved = (

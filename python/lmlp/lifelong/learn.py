@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from lmlp import __version__
+from lmlp.errors import DivergedError
 from lmlp.export.model_file import read_model_file, write_model_file
 from lmlp.io.composition import formula
 from lmlp.io.write import write_structures
@@ -20,6 +21,7 @@ from lmlp.lifelong.record import to_bytes
 from lmlp.lifelong.session import LearnRun, SessionDone
 from lmlp.model.data import ModelData
 from lmlp.training.checkpoint import previous_path
+from lmlp.training.divergence import keep_diverged
 from lmlp.training.observer import Observer
 from lmlp.training.selection import AdaptiveSelection
 
@@ -69,6 +71,8 @@ def learn(
     Raises:
         ConfigError, DataError, GeometryError, ModelFileError, TrainingError: as in training.
         UnknownElementError: an element that the model's descriptor cannot carry.
+        DivergedError: the new model is no better than none; it is ``<stem>.diverged.pt``, the output and the
+            memory are as they were.
         KeyboardInterrupt: after saving.
     """
     run = LearnRun(config, observer or Observer(), resume=resume, started=started)
@@ -78,6 +82,9 @@ def learn(
         _clean(config)
         report = json.loads(report_path(config).read_text(encoding="utf-8"))
         return Outcome(read_model_file(config.output), config.output, report, refused=False)
+    except DivergedError as error:
+        _clean(config)
+        raise keep_diverged(error, config.output) from None
     report = run.report()
     update, removed = memory_update(run)
     report["removed"] = removed

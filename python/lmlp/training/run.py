@@ -12,7 +12,7 @@ import torch
 from lmlp import __version__
 from lmlp.descriptor.compute import Descriptor
 from lmlp.elements import atomic_number
-from lmlp.errors import ConfigError, DataError
+from lmlp.errors import ConfigError, DataError, DivergedError
 from lmlp.io.distances import shortest_distances
 from lmlp.model.baseline import Zbl, make_zbl, parse_baseline
 from lmlp.model.data import ModelData
@@ -26,6 +26,7 @@ from lmlp.training.checkpoint import load_checkpoint, model_fields, save_checkpo
 from lmlp.training.config import TrainConfig
 from lmlp.training.dataset import Dataset
 from lmlp.training.derivatives import Plan, store_derivatives
+from lmlp.training.divergence import Divergence
 from lmlp.training.energy_suspects import suspect_energies
 from lmlp.training.forecast import make_forecast
 from lmlp.training.functions import in_words, make_spec, useful_functions, where_they_begin, worth
@@ -64,6 +65,7 @@ def train(config: TrainConfig, *, observer: Observer | None = None, resume: bool
         ConfigError: settings that contradict each other or the checkpoint.
         DataError, UnknownElementError, GeometryError: data that cannot be used; the structure is named.
         TrainingError: a loss or gradient is not finite; the structure is named, the last good state is saved.
+        DivergedError: the run has ended, and its model is no better than none; it is in the error.
         KeyboardInterrupt: after saving.
     """
     return Run(config, observer or Observer(), resume=resume).train()
@@ -285,6 +287,7 @@ class Run:
 
     def _train(self, before: float) -> None:
         c, trainer = self.config, self.trainer
+        self.divergence = Divergence(trainer, None if self.saved is None else self.saved["divergence"])
         seconds = None
         if c.time_limit is not None:
             used = time.monotonic() - self.started
@@ -305,6 +308,7 @@ class Run:
         self.observer.on_start(forecast, trainer.position)
 
         def on_epoch(record: dict[str, Any]) -> None:
+            self.divergence.note(record["train"])
             record["elapsed"] = round(self.progress.elapsed, 3)
             self._write(record)
             self.observer.on_epoch(record)
@@ -346,6 +350,7 @@ class Run:
             "config": self.config.model_dump_json(),
             "fingerprint": self.fingerprint,
             "roles": self.roles,
+            "divergence": self.divergence.state(),
             "elapsed": self.progress.elapsed,
             "stored_derivatives": self.stored,
             "feature_min": self.limits[0],
@@ -362,10 +367,18 @@ class Run:
         return {}
 
     def _finish(self) -> ModelData:
-        """Evaluate the best weights on the hold-out and return the model."""
+        """Evaluate the best weights on the hold-out and return the model.
+
+        Raises:
+            DivergedError: holds the model.
+        """
         trainer = self.trainer
         with trainer.using(trainer.best.values):
             results = self.workers.together(self._held_out_errors)
+        wrong = self.divergence.verdict(results)
+        if wrong is not None:
+            results = {}  # there may be no numbers among them
+        with trainer.using(trainer.best.values):
             self._save(results)
             data = trainer.potential.to_model_data(**model_fields(self._state(results)))
         record = {
@@ -376,11 +389,13 @@ class Run:
             "best_epoch": trainer.best.epoch.tolist(),
             "gradient_evaluations": trainer.position.evaluations // trainer.potential.n_members,
             "holdout": {k: results.get(k) for k in ("energy_rmse", "force_rmse")},
-            **self._selected(),
+            **({"diverged": wrong} if wrong is not None else self._selected()),
         }
         self._write(record)
         self.observer.on_end(record)
         self.workers.wait()  # nobody leaves before the files are written
+        if wrong is not None:
+            raise DivergedError(f"the run has diverged: {wrong}", data)
         return data
 
     def _held_out_errors(self) -> dict[str, Any]:
