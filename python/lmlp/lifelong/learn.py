@@ -9,18 +9,18 @@ from pathlib import Path
 from typing import Any, cast
 
 from lmlp import __version__
-from lmlp.errors import DivergedError
+from lmlp.errors import ConfigError, DivergedError, ModelFileError
 from lmlp.export.model_file import read_model_file, write_model_file
 from lmlp.io.composition import formula
 from lmlp.io.write import write_structures
-from lmlp.lifelong.base import make_learn_config
+from lmlp.lifelong.base import load_model, make_learn_config
 from lmlp.lifelong.choice import Bounds, choose
 from lmlp.lifelong.config import LearnConfig
 from lmlp.lifelong.memory import Addition, Entry, Memory, State, Update
 from lmlp.lifelong.record import to_bytes
 from lmlp.lifelong.session import LearnRun, SessionDone
 from lmlp.model.data import ModelData
-from lmlp.training.checkpoint import previous_path
+from lmlp.training.checkpoint import load_checkpoint, previous_path
 from lmlp.training.divergence import keep_diverged
 from lmlp.training.observer import Observer
 from lmlp.training.selection import AdaptiveSelection
@@ -59,8 +59,9 @@ def learn(
 ) -> Outcome:
     """Continue a model on new data with rehearsal of what its memory keeps.
 
-    Written in this order, each whole or not at all: the model, the report and the suspects, the memory. A
-    session killed at any moment is taken up with ``resume`` and ends with the same weights.
+    Written at the end, in this order, each whole or not at all: the model, the report and the suspects, the
+    memory (``old`` included). A session that is refused or fails leaves model and memory as they were; one
+    killed at any moment is taken up with ``resume`` and ends with the same weights.
 
     Args:
         config: settings.
@@ -69,12 +70,15 @@ def learn(
         started: ``time.monotonic()`` that the time limit counts from.
 
     Raises:
-        ConfigError, DataError, GeometryError, ModelFileError, TrainingError: as in training.
+        ConfigError, DataError, GeometryError, ModelFileError, TrainingError: as in training; a session that
+            was stopped between model and memory is not finished.
         UnknownElementError: an element that the model's descriptor cannot carry.
         DivergedError: the new model is no better than none; it is ``<stem>.diverged.pt``, the output and the
             memory are as they were.
         KeyboardInterrupt: after saving.
     """
+    if not resume:
+        _check_unfinished(config)
     run = LearnRun(config, observer or Observer(), resume=resume, started=started)
     try:
         model = run.train()
@@ -92,14 +96,38 @@ def learn(
     refused = limit is not None and lost is not None and lost > limit
     report["refused"] = refused
     target = config.output.with_suffix(".rejected.pt") if refused else config.output
+    if not refused and config.memory.exists():
+        with Memory(config.memory) as memory:
+            memory.rehearse(update)  # what fails here leaves the model as it was
     write_model_file(model, target)
     _write_suspects(run)
     _write_text(report_path(config), json.dumps(report, indent=1, allow_nan=False))
     if not refused:
-        with Memory(config.memory) as memory:
+        with Memory(config.memory, create=True) as memory:
             memory.commit(update)
     _clean(config)
     return Outcome(model, target, report, refused)
+
+
+def _check_unfinished(config: LearnConfig) -> None:
+    """Refuse to begin where a session was stopped between its model and its memory.
+
+    Raises:
+        ConfigError: the output has learned what the memory does not know.
+    """
+    if not (config.checkpoint.exists() and config.output.exists()):
+        return
+    try:
+        saved, model = load_checkpoint(config.checkpoint), load_model(config.output)
+    except ModelFileError:
+        return
+    if saved["results"] is None or model.provenance != saved["provenance"]:
+        return
+    raise ConfigError(
+        f"{config.output}: has learned {saved['provenance']['task']!r}, but the session was stopped before "
+        f"{config.memory} knew of it: finish it by the same command with --resume, or remove "
+        f"{config.checkpoint}"
+    )
 
 
 def memory_update(run: LearnRun) -> tuple[Update, list[dict[str, str]]]:
@@ -137,7 +165,11 @@ def memory_update(run: LearnRun) -> tuple[Update, list[dict[str, str]]]:
     bounds = Bounds(c.memory_structures, c.memory_bytes)
     gone = choose(entries, run.points, bounds)
     now = [gone.get(i, s) for i, s in enumerate(now)]
-    changes = {run.entries[i].id: now[i] for i in range(n_old) if now[i] != run.entries[i].state}
+    changes: dict[int | str, State] = {
+        (e.id if e.id >= 0 else e.checksum): now[i]
+        for i, e in enumerate(run.entries)
+        if now[i] != e.state
+    }
     additions = [
         Addition(run.dataset.structures[i], now[i], entries[i].role) for i in range(n_old, len(run.dataset))
     ]
@@ -153,7 +185,8 @@ def memory_update(run: LearnRun) -> tuple[Update, list[dict[str, str]]]:
     listed = [
         {"source": entries[i].source, "task": entries[i].task, "reason": gone[i].reason} for i in sorted(gone)
     ]
-    return Update(run.session, "learn", provenance, c.task, additions, changes), listed
+    first = run.earlier.updates
+    return Update(run.session, "learn", provenance, c.task, additions, changes, first), listed
 
 
 def _write_suspects(run: LearnRun) -> None:

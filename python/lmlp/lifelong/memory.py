@@ -88,7 +88,9 @@ class Update:
         provenance: plain data: model, files, options, versions.
         task: task of the additions; None without additions.
         additions: new structures; those that the file knows already (same checksum) are left out.
-        changes: new states by id. ``removed`` drops the content and keeps all else.
+        changes: new states by id, or by checksum of what ``first`` adds. ``removed`` drops the content and
+            keeps all else.
+        first: sessions that are written before it, with it or not at all.
     """
 
     session: str
@@ -96,7 +98,8 @@ class Update:
     provenance: Mapping[str, Any]
     task: str | None = None
     additions: Sequence[Addition] = ()
-    changes: Mapping[int, State] = field(default_factory=dict)
+    changes: Mapping[int | str, State] = field(default_factory=dict)
+    first: Sequence[Update] = ()
 
 
 class Memory:
@@ -270,16 +273,39 @@ class Memory:
                 nothing is written then.
         """
         with self._errors(), self._transaction():
-            if self.has_session(update.session):
-                return False
-            self._db.execute(
-                "INSERT INTO sessions VALUES (?, ?, ?, ?)",
-                (update.session, update.kind, _now(), json.dumps(dict(update.provenance), default=str)),
-            )
-            self._add(update)
-            for number, state in update.changes.items():
-                self._change(number, state, update.session)
+            return self._write(update)
+
+    def rehearse(self, update: Update) -> None:
+        """Do all that :meth:`commit` does, and take it back.
+
+        Raises:
+            DataError: as :meth:`commit`.
+        """
+        with self._errors(), self._transaction(keep=False):
+            self._write(update)
+
+    def _write(self, update: Update) -> bool:
+        if self.has_session(update.session):
+            return False
+        for before in update.first:
+            self._write(before)
+        self._db.execute(
+            "INSERT INTO sessions VALUES (?, ?, ?, ?)",
+            (update.session, update.kind, _now(), json.dumps(dict(update.provenance), default=str)),
+        )
+        self._add(update)
+        for key, state in update.changes.items():
+            self._change(self._number(key), state, update.session)
         return True
+
+    def _number(self, key: int | str) -> int:
+        """Return the number of a structure that is named by number or checksum."""
+        if isinstance(key, int):
+            return key
+        row = self._db.execute("SELECT id FROM structures WHERE checksum = ?", (key,)).fetchone()
+        if row is None:
+            raise DataError(f"{self.path}: no structure with checksum {key}")
+        return int(row[0])
 
     def _add(self, update: Update) -> None:
         if not update.additions:
@@ -334,11 +360,11 @@ class Memory:
         )
 
     @contextmanager
-    def _transaction(self) -> Iterator[None]:
+    def _transaction(self, *, keep: bool = True) -> Iterator[None]:
         self._db.execute("BEGIN IMMEDIATE")
         try:
             yield
-            self._db.execute("COMMIT")
+            self._db.execute("COMMIT" if keep else "ROLLBACK")
         except BaseException:
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")

@@ -29,10 +29,9 @@ from lmlp.lifelong.continuation import (
     pack_model,
     unpack_model,
 )
-from lmlp.lifelong.earlier import begin_memory, unknown
+from lmlp.lifelong.earlier import earlier_data, known_to, unknown
 from lmlp.lifelong.memory import Memory
 from lmlp.lifelong.outliers import check_outliers
-from lmlp.lifelong.record import checksum
 from lmlp.lifelong.regularization import ElasticWeights, importances
 from lmlp.lifelong.retention import retention, task_errors
 from lmlp.model.baseline import Zbl, extended_baseline, parse_baseline
@@ -77,6 +76,7 @@ class LearnRun(Run):
     """
 
     config: LearnConfig
+    from_nothing = False
 
     def __init__(
         self,
@@ -94,25 +94,23 @@ class LearnRun(Run):
 
     def _read(self) -> tuple[Dataset, int]:
         c = self.config
-        if self.saved is None:
-            begin_memory(c, self.base, self.observer)
+        if self.saved is not None and c.memory.exists():
+            with Memory(c.memory) as memory:
+                if memory.has_session(self.saved["session"]):
+                    raise SessionDone
+        earlier = earlier_data(c, self.base, self.observer)
+        if c.task in earlier.tasks:
+            raise ConfigError(f"{c.memory}: has learned a task {c.task!r} already; choose another name")
         new = self._new_structures()
-        with Memory(c.memory) as memory:
-            if self.saved is not None and memory.has_session(self.saved["session"]):
-                raise SessionDone
-            if c.task in memory.tasks():
-                raise ConfigError(f"{c.memory}: has learned a task {c.task!r} already; choose another name")
-            known = memory.known([checksum(s) for s in new])
-            self.new = unknown(new, known, self.observer)
-            self.entries = [e for e in memory.entries() if e.n_bytes]
-            self.tasks = [*memory.tasks(), c.task]
-            self.earlier = [s["provenance"].get("errors", {}) for s in memory.sessions()]
-            old = memory.structures(self.entries)
+        known = known_to(c.memory, new) | {a.checksum for a in earlier.entries}
+        self.new = unknown(new, known, self.observer)
+        self.entries, self.earlier = earlier.entries, earlier
+        self.tasks = [*earlier.tasks, c.task]
         if not self.new:
             raise NothingNew("nothing to learn: all new structures are known to the memory")
-        present = {int(z) for s in [*old, *self.new] for z in np.unique(s.numbers)}
-        numbers = extended_elements(self.base, sorted(present))
-        dataset = make_dataset([*old, *self.new], numbers)
+        structures = [*earlier.structures, *self.new]
+        present = {int(z) for s in structures for z in np.unique(s.numbers)}
+        dataset = make_dataset(structures, extended_elements(self.base, sorted(present)))
         self.task_of = np.array(
             [self.tasks.index(e.task) for e in self.entries] + [len(self.tasks) - 1] * len(self.new)
         )
@@ -358,7 +356,7 @@ class LearnRun(Run):
         return {
             "session": self.session,
             "task": self.config.task,
-            **retention(self.before, self.after, self.config.task, self.earlier),
+            **retention(self.before, self.after, self.config.task, self.earlier.errors),
             "max_forgetting": self.config.max_forgetting,
             "suspects": self._listed(suspects),
             "check_suspects": self._listed(sorted(odd & checks)),

@@ -14,6 +14,7 @@ from lmlp.errors import ConfigError
 from lmlp.io import DataKeys, read_structures
 from lmlp.lifelong.base import make_learn_config, session_config
 from lmlp.lifelong.config import LearnConfig
+from lmlp.lifelong.earlier import read_memory
 from lmlp.lifelong.learn import learn, report_path
 from lmlp.lifelong.memory import Memory
 from lmlp.lifelong.session import NothingNew
@@ -151,8 +152,7 @@ def _finished(config: LearnConfig) -> dict[str, Any] | None:
     report: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     if report["task"] != config.task:
         return None
-    with Memory(config.memory) as memory:
-        return report if report["refused"] or config.task in memory.tasks() else None
+    return report if report["refused"] or config.task in read_memory(config.memory).tasks else None
 
 
 def _keep(config: LearnConfig) -> None:

@@ -36,10 +36,13 @@ class Divergence:
     Args:
         trainer: at the beginning of a run.
         saved: :meth:`state` of an interrupted run.
+        from_nothing: the first weights are random; else they know something, and may hold on to it.
     """
 
-    def __init__(self, trainer: Trainer, saved: Mapping[str, Any] | None = None) -> None:
-        self.trainer = trainer
+    def __init__(
+        self, trainer: Trainer, saved: Mapping[str, Any] | None = None, *, from_nothing: bool = True
+    ) -> None:
+        self.trainer, self._from_nothing = trainer, from_nothing
         rng = np.random.default_rng([trainer.config.seed, 6])
         self._groups = [np.sort(rng.permutation(ids)[:_SAMPLE]) for ids in trainer.split.train]
         if saved is not None:
@@ -93,7 +96,7 @@ class Divergence:
         if not self._last or any(self._last[k] < _NOTHING * self._spread[k] for k in self._last):
             return False
         position = self.trainer.position
-        long = position.total >= _STEPS and position.epoch >= _EPOCHS
+        long = self._from_nothing and position.total >= _STEPS and position.epoch >= _EPOCHS
         return long or all(v > _WORSE * self._lowest[k] for k, v in self._last.items())
 
     def _errors(self, values: list[torch.Tensor]) -> dict[str, list[float]]:

@@ -82,6 +82,8 @@ class Run:
         workers: processes that train together; default this one alone.
     """
 
+    from_nothing = True  # the first weights are random
+
     def __init__(
         self,
         config: TrainConfig,
@@ -287,7 +289,8 @@ class Run:
 
     def _train(self, before: float) -> None:
         c, trainer = self.config, self.trainer
-        self.divergence = Divergence(trainer, None if self.saved is None else self.saved["divergence"])
+        noted = None if self.saved is None else self.saved["divergence"]
+        self.divergence = Divergence(trainer, noted, from_nothing=self.from_nothing)
         seconds = None
         if c.time_limit is not None:
             used = time.monotonic() - self.started
