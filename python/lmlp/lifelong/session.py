@@ -158,11 +158,12 @@ class LearnRun(Run):
         n_old, counts = len(self.base.elements), self.dataset.counts
         if self.config.networks == "all":
             return np.ones(counts.shape[1], bool)
+        new = np.arange(counts.shape[1]) >= n_old  # perhaps of the memory alone
         if self.config.networks == "present":
-            return np.asarray(counts[len(self.entries) :].sum(axis=0) > 0)
-        if counts.shape[1] == n_old:
+            return np.asarray(counts[len(self.entries) :].sum(axis=0) > 0) | new
+        if not new.any():
             raise ConfigError("networks: new, but the new data have no new element")
-        return np.arange(counts.shape[1]) >= n_old
+        return new
 
     # Model ----------------------------------------------------------------------------------------
 
