@@ -111,6 +111,8 @@ def _read_start(name: str) -> Atoms:
         atoms = atoms[0]
     if len(atoms) == 0:
         raise DataError(f"{name}: a structure without atoms")
+    if atoms.has("mass") and not atoms.has("masses"):  # the name of LAMMPS and OVITO
+        atoms.set_masses(atoms.get_array("mass"))
     return atoms
 
 

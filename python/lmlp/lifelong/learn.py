@@ -166,9 +166,7 @@ def memory_update(run: LearnRun) -> tuple[Update, list[dict[str, str]]]:
     gone = choose(entries, run.points, bounds)
     now = [gone.get(i, s) for i, s in enumerate(now)]
     changes: dict[int | str, State] = {
-        (e.id if e.id >= 0 else e.checksum): now[i]
-        for i, e in enumerate(run.entries)
-        if now[i] != e.state
+        (e.id if e.id >= 0 else e.checksum): now[i] for i, e in enumerate(run.entries) if now[i] != e.state
     }
     additions = [
         Addition(run.dataset.structures[i], now[i], entries[i].role) for i in range(n_old, len(run.dataset))

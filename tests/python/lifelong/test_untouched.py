@@ -61,7 +61,9 @@ FAILURES = {
 
 
 def _states(folder):
-    return {p.name: p.read_bytes() for p in folder.iterdir() if p.name.startswith(("model.memory", "next.pt"))}
+    return {
+        p.name: p.read_bytes() for p in folder.iterdir() if p.name.startswith(("model.memory", "next.pt"))
+    }
 
 
 @pytest.fixture(params=["no memory", "a memory"])
@@ -114,7 +116,7 @@ def test_a_memory_that_cannot_be_written_keeps_the_model(start):
     class Meanwhile(StopAt):
         def on_end(self, record):
             with Memory(config.memory, create=True) as memory:
-                    memory.commit(Update("x", "learn", {}, "new", [Addition(oxygen(1, seed=77)[0])]))
+                memory.commit(Update("x", "learn", {}, "new", [Addition(oxygen(1, seed=77)[0])]))
 
     with pytest.raises(DataError, match="there is a task 'new' already"):
         learn(config, observer=Meanwhile(-1))

@@ -38,9 +38,7 @@ def test_steps_that_are_too_long(tmp_path, how, valid_fraction):
     assert (model.energy_rmse, model.calibration) == (None, {})
 
 
-@pytest.mark.parametrize(
-    ("changes", "wrong"), [({"energy": 23.06}, "forces"), ({"forces": 1e6}, "energies")]
-)
+@pytest.mark.parametrize(("changes", "wrong"), [({"energy": 23.06}, "forces"), ({"forces": 1e6}, "energies")])
 def test_labels_that_contradict_each_other(tmp_path, changes, wrong):
     """Energies and forces in units that do not belong together: what counts less is hopelessly wrong."""
     structures = [
