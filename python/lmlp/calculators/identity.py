@@ -1,4 +1,4 @@
-"""What a run's atoms are beside positions, momenta and cell: isotopes, constraints, tags; kept from file to file.
+"""What atoms are beside positions, momenta and cell: isotopes, constraints, tags; kept from file to file.
 
 ASE takes natural masses and free atoms for granted wherever a file does not say otherwise.
 """

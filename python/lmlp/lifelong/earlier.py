@@ -14,7 +14,7 @@ from lmlp.io import DataKeys, read_structures
 from lmlp.io.composition import formula
 from lmlp.lifelong.config import LearnConfig
 from lmlp.lifelong.continuation import extended_elements
-from lmlp.lifelong.memory import Addition, Entry, Memory, Update
+from lmlp.lifelong.memory import UNWRITTEN, Addition, Entry, Memory, Update
 from lmlp.lifelong.record import checksum, to_bytes
 from lmlp.model.data import ModelData
 from lmlp.structure import Structure
@@ -95,7 +95,8 @@ def _add(found: Earlier, config: LearnConfig, path: Path, additions: list[Additi
     name = path.name.partition(".")[0]
     if name in found.tasks:
         raise DataError(
-            f"{path}: there is a task {name!r} already, in {config.memory} or of another file; rename the file"
+            f"{path}: there is a task {name!r} already, in {config.memory} or of another "
+            "file; rename the file"
         )
     structures = [a.structure for a in additions]
     digest = hashlib.sha256("".join(checksum(s) for s in structures).encode()).hexdigest()
@@ -105,7 +106,7 @@ def _add(found: Earlier, config: LearnConfig, path: Path, additions: list[Additi
     found.structures.extend(structures)
     found.entries.extend(
         Entry(
-            id=-1,  # numbers are given when they are written
+            id=UNWRITTEN,
             task=name,
             role=a.role,
             checksum=checksum(a.structure),

@@ -16,7 +16,7 @@ from lmlp.io.write import write_structures
 from lmlp.lifelong.base import load_model, make_learn_config
 from lmlp.lifelong.choice import Bounds, choose
 from lmlp.lifelong.config import LearnConfig
-from lmlp.lifelong.memory import Addition, Entry, Memory, State, Update
+from lmlp.lifelong.memory import UNWRITTEN, Addition, Entry, Memory, State, Update
 from lmlp.lifelong.record import to_bytes
 from lmlp.lifelong.session import LearnRun, SessionDone
 from lmlp.model.data import ModelData
@@ -165,9 +165,9 @@ def memory_update(run: LearnRun) -> tuple[Update, list[dict[str, str]]]:
     bounds = Bounds(c.memory_structures, c.memory_bytes)
     gone = choose(entries, run.points, bounds)
     now = [gone.get(i, s) for i, s in enumerate(now)]
-    changes: dict[int | str, State] = {
-        (e.id if e.id >= 0 else e.checksum): now[i] for i, e in enumerate(run.entries) if now[i] != e.state
-    }
+    changed = [(e, now[i]) for i, e in enumerate(run.entries) if now[i] != e.state]
+    changes = {e.id: state for e, state in changed if e.id != UNWRITTEN}
+    revisions = {e.checksum: state for e, state in changed if e.id == UNWRITTEN}
     additions = [
         Addition(run.dataset.structures[i], now[i], entries[i].role) for i in range(n_old, len(run.dataset))
     ]
@@ -184,7 +184,8 @@ def memory_update(run: LearnRun) -> tuple[Update, list[dict[str, str]]]:
         {"source": entries[i].source, "task": entries[i].task, "reason": gone[i].reason} for i in sorted(gone)
     ]
     first = run.earlier.updates
-    return Update(run.session, "learn", provenance, c.task, additions, changes, first), listed
+    update = Update(run.session, "learn", provenance, c.task, additions, changes, first, revisions)
+    return update, listed
 
 
 def _write_suspects(run: LearnRun) -> None:

@@ -23,6 +23,7 @@ from lmlp.lifelong.schema import APPLICATION_ID, SCHEMA, STATUSES, VERSION
 from lmlp.structure import Structure
 
 _WAIT_SECONDS = 30.0
+UNWRITTEN = -1  # id of an entry that is not in the file yet
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ class Entry:
     """What the memory knows of a structure, without its content.
 
     Attributes:
-        id: number in the file.
+        id: number in the file, ``UNWRITTEN`` before it has one.
         task: name of the task that it came with.
         role: ``train``, or ``check``: kept to measure errors, never trained on.
         checksum: SHA-256 of geometry and labels.
@@ -88,9 +89,9 @@ class Update:
         provenance: plain data: model, files, options, versions.
         task: task of the additions; None without additions.
         additions: new structures; those that the file knows already (same checksum) are left out.
-        changes: new states by id, or by checksum of what ``first`` adds. ``removed`` drops the content and
-            keeps all else.
+        changes: new states by id. ``removed`` drops the content and keeps all else.
         first: sessions that are written before it, with it or not at all.
+        revisions: new states, by checksum, of what ``first`` adds.
     """
 
     session: str
@@ -98,8 +99,9 @@ class Update:
     provenance: Mapping[str, Any]
     task: str | None = None
     additions: Sequence[Addition] = ()
-    changes: Mapping[int | str, State] = field(default_factory=dict)
+    changes: Mapping[int, State] = field(default_factory=dict)
     first: Sequence[Update] = ()
+    revisions: Mapping[str, State] = field(default_factory=dict)
 
 
 class Memory:
@@ -294,18 +296,14 @@ class Memory:
             (update.session, update.kind, _now(), json.dumps(dict(update.provenance), default=str)),
         )
         self._add(update)
-        for key, state in update.changes.items():
-            self._change(self._number(key), state, update.session)
+        for number, state in update.changes.items():
+            self._change(number, state, update.session)
+        for key, state in update.revisions.items():
+            row = self._db.execute("SELECT id FROM structures WHERE checksum = ?", (key,)).fetchone()
+            if row is None:
+                raise DataError(f"{self.path}: no structure with checksum {key}")
+            self._change(int(row[0]), state, update.session)
         return True
-
-    def _number(self, key: int | str) -> int:
-        """Return the number of a structure that is named by number or checksum."""
-        if isinstance(key, int):
-            return key
-        row = self._db.execute("SELECT id FROM structures WHERE checksum = ?", (key,)).fetchone()
-        if row is None:
-            raise DataError(f"{self.path}: no structure with checksum {key}")
-        return int(row[0])
 
     def _add(self, update: Update) -> None:
         if not update.additions:

@@ -43,18 +43,22 @@ class Divergence:
         self, trainer: Trainer, saved: Mapping[str, Any] | None = None, *, from_nothing: bool = True
     ) -> None:
         self.trainer, self._from_nothing = trainer, from_nothing
+        self._spread: dict[str, float]
+        self._first: dict[str, float]
+        self._lowest: dict[str, float]
+        self._last: dict[str, float]
         rng = np.random.default_rng([trainer.config.seed, 6])
         self._groups = [np.sort(rng.permutation(ids)[:_SAMPLE]) for ids in trainer.split.train]
         if saved is not None:
-            self._spread, self._first = dict(saved["spread"]), dict(saved["first"])
-            self._lowest, self._last = dict(saved["lowest"]), dict(saved["last"])
+            self._spread, self._first, self._lowest, self._last = (
+                dict(saved[k]) for k in ("spread", "first", "lowest", "last")
+            )
             return
         first = self._errors(trainer.average.values)
         self._first = {k: max(values) for k, values in first.items()}
         spread = _spreads(trainer.store.dataset, np.unique(np.concatenate(self._groups)))
         self._spread = {k: max(spread[k], _LEAST[k]) for k in first}
-        self._lowest: dict[str, float] = {}
-        self._last: dict[str, float] = {}
+        self._lowest, self._last = {}, {}
 
     def state(self) -> dict[str, Any]:
         """Return what a checkpoint keeps."""
@@ -110,8 +114,8 @@ class Divergence:
 
     def _say(self, errors: Mapping[str, float], how: str) -> str:
         parts = [
-            f"{_WORDS[k][0]} of structures that it trained on are wrong by {v:.3g} {_WORDS[k][1]}, {how} their "
-            f"spread of {self._spread[k]:.3g} {_WORDS[k][1]}"
+            f"{_WORDS[k][0]} of structures that it trained on are wrong by {v:.3g} {_WORDS[k][1]}, {how} "
+            f"their spread of {self._spread[k]:.3g} {_WORDS[k][1]}"
             for k, v in errors.items()
         ]
         return " and ".join(parts)
@@ -131,8 +135,8 @@ def keep_diverged(error: DivergedError, output: Path) -> DivergedError:
     model = cast(ModelData, error.model)
     write_model_file(model, path, verify=False)
     return DivergedError(
-        f"{error}. {output} was not written, the model is {path}. Try smaller steps (optimizer.max_step, with "
-        "adamw optimizer.lr), and look at the units and signs of the labels",
+        f"{error}. {output} was not written, the model is {path}. Try smaller steps (optimizer.max_step, "
+        "with adamw optimizer.lr), and look at the units and signs of the labels",
         model,
     )
 

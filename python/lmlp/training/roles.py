@@ -45,8 +45,8 @@ def check_roles(saved: dict[str, Any], config: TrainConfig, now: dict[str, Any])
     before = saved.get("roles")
     if before is None:
         raise ConfigError(
-            f"{config.checkpoint}: written by an earlier version, which did not note what was held out; start "
-            "anew without --resume (`lmlp export` makes a model of the checkpoint)"
+            f"{config.checkpoint}: written by an earlier version, which did not note what was held out; "
+            "start anew without --resume (`lmlp export` makes a model of the checkpoint)"
         )
     if before["digest"] == now["digest"]:
         return
@@ -57,6 +57,6 @@ def check_roles(saved: dict[str, Any], config: TrainConfig, now: dict[str, Any])
         else "other structures were trained on, chosen by, or held out"
     )
     raise ConfigError(
-        f"{config.checkpoint}: made from the same structures in other roles: {what}. Resume with each file in "
-        "the role that it had, or start anew without --resume"
+        f"{config.checkpoint}: made from the same structures in other roles: {what}. Resume with each file "
+        "in the role that it had, or start anew without --resume"
     )

@@ -35,7 +35,7 @@ def test_other_roles_of_the_same_files_are_refused(folder, before, stream):
     train(_config(folder, ROLES[before], **more))
     saved = (folder / "model.checkpoint").read_bytes()
     for now in ROLES:
-        config = _config(folder, ROLES[now], **more, **{"epochs": 2})
+        config = _config(folder, ROLES[now], **more, epochs=2)
         if now == before:
             continue
         message = "was training data" if len(ROLES[now]["data"]) < len(ROLES[before]["data"]) else "roles"
