@@ -130,7 +130,8 @@ def _first_checks(config: LearnConfig, base: ModelData, structures: list[Structu
     dataset = make_dataset(structures, extended_elements(base, []))
     trained = base.provenance.get("config") or {}
     n = len(structures)
-    if base.provenance.get("data_sha256") == dataset.fingerprint() and not trained.get("valid"):
+    same = base.provenance.get("data_sha256") == dataset.fingerprint()
+    if same and trained.get("holdout_fraction") and not trained.get("valid"):
         order = np.random.default_rng([trained["seed"], 0]).permutation(n)
         held_out = order[: int(trained["holdout_fraction"] * n)]
         if len(held_out):

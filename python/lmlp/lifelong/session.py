@@ -16,7 +16,7 @@ from lmlp.io import DataKeys, read_structures
 from lmlp.io.distances import joined_distances, shortest_distances
 from lmlp.io.report import audit
 from lmlp.lifelong.balance import TaskBalance, task_levels
-from lmlp.lifelong.base import load_model
+from lmlp.lifelong.base import completed, load_model
 from lmlp.lifelong.config import LearnConfig
 from lmlp.lifelong.continuation import (
     Options,
@@ -88,6 +88,7 @@ class LearnRun(Run):
     ) -> None:
         super().__init__(config, observer, resume=resume, started=started)
         self.base = load_model(config.start) if self.saved is None else unpack_model(self.saved["base"])
+        self.config = completed(config, self.saved, self.base)
         self.before: dict[str, Any] = {} if self.saved is None else json.loads(self.saved["before"])
 
     # Data -----------------------------------------------------------------------------------------
@@ -177,8 +178,6 @@ class LearnRun(Run):
 
     def _baseline(self) -> Zbl | None:
         """Return the model's own baseline, extended to new elements."""
-        if self.config.model.baseline is not None:
-            raise ConfigError("model.baseline: a model keeps the baseline of its first training")
         elements, cutoff = self.dataset.elements, float(self.base.descriptor["cutoff"])
         return parse_baseline(
             extended_baseline(self.base.baseline, elements, cutoff, self.shortest), elements, cutoff

@@ -85,6 +85,8 @@ def learn_stream(
         Otherwise as :func:`lmlp.lifelong.learn.learn`.
     """
     first = make_learn_config(options)
+    if first.frames is not None:
+        raise ConfigError(f"frames: batches have frames of their own; got {first.frames}")
     names = [f"{first.task}-{k + 1:03d}" for k in range(len(batches))]
     log = stream_log(first.output)
     records = _earlier_records(first, names, log, resume=resume)

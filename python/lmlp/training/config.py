@@ -285,8 +285,8 @@ def validated(kind: type[_Config], values: Mapping[str, Any], source: str = "opt
         lines = []
         for item in error.errors():
             key = ".".join(str(part) for part in item["loc"]) or "(top level)"
-            if item["type"] == "extra_forbidden":
-                lines.append(f"{key}: unknown key{_suggestion(item['loc'])}")
+            if item["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
+                lines.append(f"{key}: unknown key{_suggestion(kind, item['loc'])}")
             elif item["type"] == "missing":
                 lines.append(f"{key}: missing")
             else:
@@ -336,16 +336,17 @@ def merge(values: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, 
     return result
 
 
-def _suggestion(location: tuple[int | str, ...]) -> str:
-    """Name the allowed keys of the section that an unknown key stands in, the closest first."""
+def _suggestion(kind: type[TrainConfig], location: tuple[int | str, ...]) -> str:
+    """Name the keys that can be set in the section that an unknown key stands in, the closest first."""
     import difflib
 
-    section: Any = TrainConfig
+    section: Any = kind
     for part in location[:-1]:
-        field = section.model_fields.get(str(part)) if hasattr(section, "model_fields") else None
+        field = getattr(section, "model_fields", {}).get(str(part))
         section = field.annotation if field is not None else None
-    if not hasattr(section, "model_fields"):
-        return ""
-    allowed = list(section.model_fields)
+    allowed = [name for name, field in getattr(section, "model_fields", {}).items() if not field.exclude]
+    allowed += getattr(section, "__dataclass_fields__", {})
     close = difflib.get_close_matches(str(location[-1]), allowed, n=1)
-    return f" (did you mean {close[0]}?)" if close else f" (allowed: {', '.join(allowed)})"
+    if close:
+        return f" (did you mean {close[0]}?)"
+    return f" (allowed: {', '.join(allowed)})" if allowed else ""
