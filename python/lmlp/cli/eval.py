@@ -26,7 +26,9 @@ def command(
     energy_key: Annotated[str | None, typer.Option(help="Name of the energy; guessed by default.")] = None,
     forces_key: Annotated[str | None, typer.Option(help="Name of the forces; guessed by default.")] = None,
     stress_key: Annotated[str | None, typer.Option(help="Name of the stress; guessed by default.")] = None,
-    threads: Annotated[int, typer.Option(min=0, help="OpenMP threads; 0 takes OpenMP's default.")] = 0,
+    threads: Annotated[
+        int, typer.Option(min=0, max=1024, help="OpenMP threads; 0 takes OpenMP's default.")
+    ] = 0,
     precision: Annotated[
         str, typer.Option(help="double, or mixed: networks in single precision, faster.")
     ] = "double",
@@ -35,14 +37,17 @@ def command(
 
     Prints root mean square and mean absolute errors of energies (per atom), force components and stresses, by
     element, file and configuration type, and how well the uncertainties tell the errors. Structures without a
-    label are counted and left out of that error.
+    label are counted and left out of that error; data without any are an error that tells what they have
+    (with --predictions they are predicted all the same).
 
     Example: lmlp eval model.pt test.xyz --report report.html
     """
     from rich.console import Console
 
     from lmlp.calculators.backends import open_backend
+    from lmlp.errors import DataError
     from lmlp.evaluation import evaluate, write_report
+    from lmlp.evaluation.missing import missing_labels
     from lmlp.evaluation.predictions import write_predictions
     from lmlp.io import read_structures
     from lmlp.io.keys import DataKeys
@@ -52,6 +57,9 @@ def command(
     backend = open_backend(model, threads=threads, precision=precision)
     keys = DataKeys(energy=energy_key, forces=forces_key, stress=stress_key)
     sets = {file: read_structures(file, keys) for file in data}
+    missing = missing_labels([s for structures in sets.values() for s in structures], data)
+    if missing is not None and missing.nothing and predictions is None:
+        raise DataError(f"{', '.join(data)}: {missing.text}")
     console = Console(stderr=True, quiet=as_json)
     with console.status("") as status:
         total = sum(len(structures) for structures in sets.values())
@@ -69,6 +77,8 @@ def command(
         typer.echo(json.dumps(metrics, indent=1, allow_nan=False))
         return
     print_metrics(metrics, Console())
+    if missing is not None:
+        typer.echo(missing.text)
     for name, path in (("report", report), ("predictions", predictions)):
         if path is not None:
             typer.echo(f"{name}: {path}")

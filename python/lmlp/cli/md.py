@@ -50,7 +50,9 @@ def command(
     seed: Annotated[int, typer.Option(min=0, help="Equal seeds give equal runs.")] = 1,
     restart_interval: Annotated[int, typer.Option(min=1, help="Steps between restart files.")] = 500,
     resume: Annotated[bool, typer.Option("--resume", help="Continue from the restart file.")] = False,
-    threads: Annotated[int, typer.Option(min=0, help="OpenMP threads; 0 takes OpenMP's default.")] = 0,
+    threads: Annotated[
+        int, typer.Option(min=0, max=1024, help="OpenMP threads; 0 takes OpenMP's default.")
+    ] = 0,
     precision: Annotated[
         str, typer.Option(help="double, or mixed: networks in single precision, faster.")
     ] = "double",

@@ -24,7 +24,9 @@ def command(
     ] = None,
     energy_key: Annotated[str | None, typer.Option(help="Name of the energy; guessed by default.")] = None,
     forces_key: Annotated[str | None, typer.Option(help="Name of the forces; guessed by default.")] = None,
-    threads: Annotated[int, typer.Option(min=0, help="OpenMP threads; 0 takes OpenMP's default.")] = 0,
+    threads: Annotated[
+        int, typer.Option(min=0, max=1024, help="OpenMP threads; 0 takes OpenMP's default.")
+    ] = 0,
 ) -> None:
     """Merge the members of several models into one ensemble, e.g. of models trained on separate machines.
 

@@ -8,8 +8,10 @@ from typing import Annotated, Any, Literal, NoReturn
 from pydantic import BeforeValidator, Field
 
 from lmlp.training.config import (
+    MOST,
     BaselineConfig,
     Bytes,
+    Count,
     DescriptorConfig,
     Fraction,
     ModelConfig,
@@ -73,7 +75,7 @@ class LearnOptimizer(OptimizerConfig):
     new_factor: Positive = Field(
         default=2.0, description="s_max of networks of new elements over max_step; their weights never rest"
     )
-    score_history: int = Field(default=200, ge=0, description="t_hist, steps until scores count")
+    score_history: int = Field(default=200, ge=0, le=MOST, description="t_hist, steps until scores count")
     frozen: float = Field(default=0.1, ge=0, le=1, description="p_frozen, share of each tensor that rests")
 
 
@@ -121,9 +123,9 @@ class LearnConfig(TrainConfig):
     networks: Literal["present", "all", "new"] = "present"
     balance: float = Field(default=0.7, ge=0, le=1)
     ewc: float = Field(default=0.0, ge=0)
-    ewc_structures: int = Field(default=64, ge=1)
+    ewc_structures: Count = 64
     check_fraction: Fraction = 0.1
-    memory_structures: int | None = Field(default=5000, ge=1)
+    memory_structures: Count | None = 5000
     memory_bytes: Bytes | None = None
     max_forgetting: Positive | None = None
     valid_fraction: Fraction = Field(
