@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from ase import Atoms
@@ -17,12 +19,21 @@ PRESET_ELEMENTS = {
     "eeacsf-resolved": ["H", "N", "Si"],
     "eeacsf-correlation": ["H", "C", "Fe"],
 }
+# of H, C, O in the structures below (densities of 2 to 5): no H reaches its density, some C do, O has none
+FREE_ATOMS = {"H": {"energy": -1.25, "density": 8.0}, "C": {"energy": 0.75, "density": 5.1}}
 
 
-def write_random_model(path: Path, preset: str, elements: list[str], members: int = 3, seed: int = 1) -> Path:
+def write_random_model(
+    path: Path,
+    preset: str,
+    elements: list[str],
+    members: int = 3,
+    seed: int = 1,
+    free_atoms: dict[str, Any] | None = None,
+) -> Path:
     """Write a random model with small networks, unverified: the export's own tests verify."""
     options = RandomModelOptions(n_members=members, hidden_layers=(14, 9), seed=seed, n_atoms=24)
-    model = random_model(make_preset(preset, elements), elements, options)
+    model = replace(random_model(make_preset(preset, elements), elements, options), free_atoms=free_atoms)
     write_model_file(model, path, verify=False)
     return path
 

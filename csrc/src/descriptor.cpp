@@ -5,6 +5,7 @@
 
 #include "arena.hpp"
 #include "dispatch.hpp"
+#include "functions/form_names.hpp"
 #include "lmlp/error.hpp"
 #include "parallel.hpp"
 #include "plan.hpp"
@@ -34,7 +35,7 @@ AngularPath check_path(const PlanView& plan, AngularPath path) {
             ErrorCode::invalid_argument,
             std::string("path moments needs angular functions that are polynomials in cos(theta) of degree "
                         "64 at most; use triples or automatic for the angular form ") +
-                angular_form_names[static_cast<int>(plan.angular_form)] + " with these parameters");
+                facts(plan.angular_form).name + " with these parameters");
     return path;
 }
 

@@ -4,6 +4,7 @@
 
 #include "lmlp/error.hpp"
 #include "lmlp/runtime.hpp"
+#include "names.hpp"
 #include "parallel.hpp"
 
 namespace lmlp {
@@ -44,13 +45,11 @@ const Kernels& choose_kernels() {
     const std::vector<const Kernels*> list = available();
     const char* forced = std::getenv("LMLP_ISA");
     if (forced == nullptr || *forced == '\0') return *list.front();
-    std::string names;
-    for (const Kernels* entry : list) {
+    for (const Kernels* entry : list)
         if (std::string(entry->name) == forced) return *entry;
-        names += (names.empty() ? "" : ", ") + std::string(entry->name);
-    }
     throw Error(ErrorCode::invalid_argument,
-                "LMLP_ISA is '" + std::string(forced) + "'; this build and processor offer " + names);
+                "LMLP_ISA is '" + std::string(forced) + "'; this build and processor offer " +
+                    join(list, [](const Kernels* entry) { return entry->name; }));
 }
 
 }  // namespace

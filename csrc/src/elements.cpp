@@ -5,6 +5,7 @@
 #include <array>
 
 #include "lmlp/error.hpp"
+#include "names.hpp"
 
 namespace lmlp {
 
@@ -50,12 +51,6 @@ int property_value(std::string_view property, int z) {
     if (property == "9-s") return 9 - p.s;
     if (property == "11-d") return p.d > 0 ? 11 - p.d : 0;
     return p.f > 0 ? 15 - p.f : 0;  // 15-f
-}
-
-std::string join(const std::vector<std::string>& names) {
-    std::string text;
-    for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
-    return text;
 }
 
 }  // namespace

@@ -1,9 +1,7 @@
 // Kernels for any processor, with the flags of the rest of the core: on arm64 they include its vectors.
 #define LMLP_KERNEL generic
 #define LMLP_WIDTH 2
-#include "kernels/center.hpp"
-#include "kernels/jacobian.hpp"
-#include "kernels/network.hpp"
+#include "kernels/all.hpp"
 
 namespace lmlp {
 
@@ -14,14 +12,6 @@ constexpr const char* name = "generic";
 #endif
 
 extern const Kernels kernels_generic;
-const Kernels kernels_generic = {name,
-                                 LMLP_WIDTH,
-                                 LMLP_KERNEL::features,
-                                 LMLP_KERNEL::backward,
-                                 LMLP_KERNEL::tangent,
-                                 LMLP_KERNEL::network,
-                                 LMLP_KERNEL::network_single,
-                                 LMLP_KERNEL::jacobian,
-                                 LMLP_KERNEL::jacobian_single};
+const Kernels kernels_generic = LMLP_KERNEL::make_kernels(name);
 
 }  // namespace lmlp

@@ -19,7 +19,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr int format_version = 2;
+constexpr int format_version = 3;
 constexpr int max_layer = 1 << 20;
 const std::string comment_prefix = "lmlp-sha256:";
 constexpr std::size_t comment_size = 76;
@@ -86,6 +86,13 @@ void upgrade_v1(json& header) {
     header["baseline"] = nullptr;
 }
 
+// Version 3 came with free atoms; older readers would leave them out without a word.
+void upgrade_v2(json& header) {
+    if (header.contains("free_atoms"))
+        fail("free_atoms in a file of an older format version than 3, which knows none");
+    header["free_atoms"] = nullptr;
+}
+
 // Brings the header of an older format version to the present one, one step per version.
 void upgrade(json& header) {
     if (!header.is_object() || header.value("format", json()) != "lmlp-model")
@@ -97,7 +104,8 @@ void upgrade(json& header) {
         fail("format version " + version.dump() + " (written by lmlp " +
              header.value("lmlp_version", json()).dump() + ") is newer than " +
              std::to_string(format_version) + ", the newest that this lmlp reads: update lmlp");
-    if (version == 1) upgrade_v1(header);
+    if (version < 2) upgrade_v1(header);
+    if (version < 3) upgrade_v2(header);
 }
 
 const json& member(const json& object, const char* key, const std::string& where = "lmlp.json") {
@@ -193,6 +201,27 @@ void read_baseline(const json& header, ModelContent& model) {
     model.baseline = std::move(radii);
 }
 
+void read_free_atoms(const json& header, ModelContent& model) {
+    const json& block = member(header, "free_atoms");
+    if (block.is_null()) return;
+    if (!block.is_object()) fail("free_atoms is " + block.dump() + ", not an object with elements as keys");
+    FreeAtomTable table{model.atomic_energies, std::vector<double>(model.elements.size())};
+    for (const auto& [name, entry] : block.items()) {
+        const auto found = std::find(model.elements.begin(), model.elements.end(), name);
+        if (found == model.elements.end()) fail("free_atoms has " + name + ", not an element of the model");
+        if (!entry.is_object() || entry.size() != 2 || !entry.contains("energy") ||
+            !entry.contains("density"))
+            fail("free_atoms of " + name + " is " + entry.dump() +
+                 ", not an object with exactly the keys energy and density");
+        const std::ptrdiff_t e = found - model.elements.begin();
+        table.energies[e] = finite_number(entry["energy"], "free_atoms: energy of " + name);
+        table.densities[e] = finite_number(entry["density"], "free_atoms: density of " + name);
+        if (!(table.densities[e] > 0.0))
+            fail("free_atoms: density of " + name + " is " + entry["density"].dump() + ", not above 0");
+    }
+    model.free_atoms = std::move(table);
+}
+
 void read_shortest_distances(const json& header, ModelContent& model) {
     const std::size_t n = model.elements.size();
     model.shortest_distances.assign(n * n, std::numeric_limits<double>::quiet_NaN());
@@ -218,6 +247,7 @@ void read_header(const json& header, ModelContent& model) {
     read_elements(header, model);
     model.descriptor = DescriptorSpec::from_json(member(header, "descriptor").dump());
     read_baseline(header, model);
+    read_free_atoms(header, model);
     read_shortest_distances(header, model);
     model.energy_rmse = read_rmse(header, "energy");
     model.force_rmse = read_rmse(header, "forces");

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "free_atoms.hpp"
 #include "lmlp/network.hpp"
 #include "lmlp/symmetry_functions.hpp"
 
@@ -28,6 +29,7 @@ struct ModelContent {
     double force_uncertainty_factor = 2.0;
     std::vector<double> feature_min, feature_max;  // [n_elements, n_features] or empty
     std::optional<BaselineRadii> baseline;
+    std::optional<FreeAtomTable> free_atoms;
     std::vector<double> shortest_distances;  // Angstrom [n_elements, n_elements], NaN: not known
 };
 

@@ -7,8 +7,10 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <new>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "correlations.hpp"
@@ -106,6 +108,20 @@ struct AlignedAllocator {
 };
 using Table = std::vector<double, AlignedAllocator<double>>;
 
+// Tables that a view points into.
+class Tables {
+  public:
+    template <class T, class Allocator>
+    const T* keep(std::vector<T, Allocator> table) {
+        const auto owner = std::make_shared<const std::vector<T, Allocator>>(std::move(table));
+        kept_.push_back(owner);
+        return owner->data();
+    }
+
+  private:
+    std::vector<std::shared_ptr<const void>> kept_;
+};
+
 class Plan {
   public:
     Plan(const DescriptorSpec& spec, std::span<const int> atomic_numbers);
@@ -115,29 +131,9 @@ class Plan {
     const PlanView& view() const { return view_; }
 
   private:
-    int add_radial(double eta, double shift, double cutoff);
-    int add_angular(const AngularParameters& parameters);
-    void add_radials(const DescriptorSpec& spec);
-    void add_combos(const DescriptorSpec& spec);
-    void add_slots(const DescriptorSpec& spec, std::span<const int> atomic_numbers);
-    void add_polynomials();
-    void add_harmonics();
-    void add_newton_basis();
-    void add_correlations(const DescriptorSpec& spec, std::span<const int> atomic_numbers);
-    void place_correlations();
-    void fill_view(const DescriptorSpec& spec);
-
-    std::vector<double> eta_, shift_, radial_cutoff_;
-    std::vector<std::uint8_t> used_by_radials_;
-    std::vector<AngularParameters> angular_;
-    std::vector<int> combo_begin_, combo_angular_;
-    std::vector<int> feature_slot_;
-    std::vector<double> radial_weight_, angular_weight_;
-    Table legendre_, legendre_by_degree_, at_one_, beta_, norm_, order_;
-    Table newton_node_, newton_matrix_;
-    std::vector<int> harmonic_row_, newton_row_;
-    Correlations correlations_;
     PlanView view_{};
+    Tables tables_;
+    Correlations correlations_;
 };
 
 }  // namespace lmlp

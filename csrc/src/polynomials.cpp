@@ -3,6 +3,7 @@
 
 #include <cmath>
 #include <numbers>
+#include <stdexcept>
 
 namespace lmlp {
 
@@ -35,9 +36,12 @@ Real value(AngularForm form, const AngularParameters& a, Real c) {
             return std::pow(half + half * a.lambda * c, a.zeta);
         case AngularForm::cos:
             return std::pow(half + half * a.lambda * chebyshev(a.zeta, c), static_cast<int>(a.xi));
-        default:
+        case AngularForm::legendre:
             return legendre_values(a.l, c)[a.l];
+        case AngularForm::bump:
+            break;
     }
+    throw std::logic_error("an angular form that is no polynomial");
 }
 
 }  // namespace
@@ -48,9 +52,12 @@ int polynomial_degree(AngularForm form, const AngularParameters& a) {
             return a.zeta;
         case AngularForm::cos:
             return a.zeta * static_cast<int>(a.xi);
-        default:
+        case AngularForm::legendre:
             return a.l;
+        case AngularForm::bump:
+            break;
     }
+    throw std::logic_error("an angular form that is no polynomial");
 }
 
 double polynomial_value(AngularForm form, const AngularParameters& a, double cosine) {

@@ -4,11 +4,13 @@
 #include <optional>
 
 #include "finite.hpp"
+#include "free_atoms.hpp"
 #include "lmlp/buffer.hpp"
 #include "lmlp/descriptor.hpp"
 #include "lmlp/error.hpp"
 #include "lmlp/network.hpp"
 #include "model_file.hpp"
+#include "names.hpp"
 #include "parallel.hpp"
 #include "scratch_pool.hpp"
 #include "zbl.hpp"
@@ -47,6 +49,11 @@ PotentialInfo make_info(const ModelContent& model, double cutoff) {
 std::optional<Zbl> make_baseline(const ModelContent& model) {
     if (!model.baseline) return std::nullopt;
     return Zbl(model.atomic_numbers, model.baseline->inner, model.baseline->outer);
+}
+
+std::optional<FreeAtoms> make_free_atoms(const ModelContent& model, const Ensemble& ensemble, double cutoff) {
+    if (!model.free_atoms) return std::nullopt;
+    return FreeAtoms(*model.free_atoms, model.atomic_energies, ensemble, cutoff);
 }
 
 void check_centers(const Environments& environments, const std::int32_t* center_species, int n_species) {
@@ -125,6 +132,7 @@ struct Potential::Parts {
     Ensemble ensemble;
     std::vector<double> feature_min, feature_max;
     std::optional<Zbl> baseline;
+    std::optional<FreeAtoms> free_atoms;
     std::unique_ptr<Scratch> scratch = std::make_unique<Scratch>();
 };
 
@@ -138,9 +146,11 @@ Potential Potential::load(const std::string& path) {
     try {
         Descriptor descriptor(model.descriptor, model.atomic_numbers);
         PotentialInfo info = make_info(model, descriptor.cutoff());
+        Ensemble ensemble(model.network);
+        std::optional<FreeAtoms> free_atoms = make_free_atoms(model, ensemble, descriptor.cutoff());
         return Potential(std::make_unique<const Parts>(
-            Parts{std::move(info), std::move(descriptor), Ensemble(model.network),
-                  std::move(model.feature_min), std::move(model.feature_max), make_baseline(model)}));
+            Parts{std::move(info), std::move(descriptor), std::move(ensemble), std::move(model.feature_min),
+                  std::move(model.feature_max), make_baseline(model), std::move(free_atoms)}));
     } catch (const Error& error) {
         throw Error(ErrorCode::model_file, path + ": " + error.what());
     }
@@ -154,9 +164,8 @@ int Potential::species(const std::string& symbol) const {
     const auto& elements = parts_->info.elements;
     const auto found = std::find(elements.begin(), elements.end(), symbol);
     if (found != elements.end()) return static_cast<int>(found - elements.begin());
-    std::string known;
-    for (const std::string& element : elements) known += (known.empty() ? "" : ", ") + element;
-    throw Error(ErrorCode::unknown_element, "the model has no element \"" + symbol + "\", it has " + known);
+    throw Error(ErrorCode::unknown_element,
+                "the model has no element \"" + symbol + "\", it has " + join(elements));
 }
 
 namespace {
@@ -300,6 +309,8 @@ void Potential::evaluate(const Environments& environments, const std::int32_t* c
         if (results.member_pair_gradients != nullptr)
             evaluation.pair_gradients(centers, tile.member_gradients.data(), info.n_members, tile,
                                       results.member_pair_gradients);
+        for (std::int64_t i = begin; i < end && networks && parts_->free_atoms; ++i)
+            parts_->free_atoms->add(environments, center_species, tiles.order[i], results);
         for (std::int64_t i = begin; i < end && networks && parts_->baseline; ++i)
             parts_->baseline->add(environments, center_species, tiles.order[i], info.n_members, results);
         return std::all_of(centers, centers + (end - begin), [&](std::int64_t i) {

@@ -5,6 +5,8 @@
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 
+#include "names.hpp"
+
 namespace lmlp {
 
 namespace {
@@ -51,9 +53,7 @@ Tensor read_tensor(const std::string& name, const nlohmann::json& entry, Bytes d
 }  // namespace
 
 std::string shape_text(const std::vector<std::uint64_t>& shape) {
-    std::string text;
-    for (const std::uint64_t size : shape) text += (text.empty() ? "" : ", ") + std::to_string(size);
-    return "[" + text + "]";
+    return "[" + join(shape) + "]";
 }
 
 std::map<std::string, Tensor> read_safetensors(Bytes file) {

@@ -5,9 +5,10 @@
 #include <cmath>
 #include <sstream>
 
-#include "functions/forms.hpp"
+#include "functions/form_names.hpp"
 #include "lmlp/elements.hpp"
 #include "lmlp/error.hpp"
+#include "names.hpp"
 
 namespace lmlp {
 
@@ -32,12 +33,8 @@ std::string number(double value) {
 }
 
 void check_name(const std::string& where, const std::string& given, const std::vector<std::string>& allowed) {
-    std::string list;
-    for (const std::string& name : allowed) {
-        if (name == given) return;
-        list += (list.empty() ? "" : ", ") + name;
-    }
-    fail(where, "'" + given + "' is unknown; allowed are " + list);
+    if (std::find(allowed.begin(), allowed.end(), given) == allowed.end())
+        fail(where, "'" + given + "' is unknown; allowed are " + join(allowed));
 }
 
 void check_nonsmooth(const DescriptorSpec& spec, const std::string& where, const std::string& what) {
@@ -68,30 +65,28 @@ void check_weight(const DescriptorSpec& spec, const SymmetryFunction& f, const s
 
 void check_radial(const DescriptorSpec& spec, double eta, double shift, const std::string& row) {
     if (!std::isfinite(eta) || eta < 0) fail_value(row + ".eta", eta, "0 or more");
-    if (spec.radial == "bump") {
-        if (eta == 0) fail_value(row + ".eta", eta, "more than 0 for the radial form bump");
-        // values below x = 1e-3 count as 0: exp(-999 eta) must be nothing there
-        if (eta < 0.05)
-            check_nonsmooth(
-                spec, row + ".eta",
-                "given " + number(eta) + ", but the radial form bump jumps at the cutoff below 0.05");
-    }
+    const RadialFacts& form = facts(radial_form(spec));
+    if (!form.zero_eta && eta == 0)
+        fail_value(row + ".eta", eta, "more than 0 for the radial form " + spec.radial);
+    if (eta < form.smooth_eta)
+        check_nonsmooth(spec, row + ".eta",
+                        "given " + number(eta) + ", but the radial form " + spec.radial +
+                            " jumps at the cutoff below " + number(form.smooth_eta));
     if (!std::isfinite(shift) || shift < 0) fail_value(row + ".shift", shift, "0 or more");
-    if (spec.radial != "gaussian_shift" && shift != 0)
+    if (!form.has_shift && shift != 0)
         fail_value(row + ".shift", shift, "0 for the radial form " + spec.radial);
 }
 
 // Zero for every structure unless l of all factors can couple to 0.
 void check_coupling(const SymmetryFunction& f, const std::string& row) {
     int total = 0, largest = 0;
-    std::string list;
     for (const CorrelationFactor& factor : f.factors) {
         total += factor.l;
         largest = std::max(largest, factor.l);
-        list += (list.empty() ? "" : ", ") + std::to_string(factor.l);
     }
     if (total % 2 == 0 && 2 * largest <= total) return;
-    fail(row + ".factors", "l of " + list +
+    fail(row + ".factors", "l of " +
+                               join(f.factors, [](const CorrelationFactor& factor) { return factor.l; }) +
                                " give zero for every structure; their sum must be even, and none may be "
                                "larger than the sum of the others");
 }
@@ -119,8 +114,9 @@ void check_correlation(const DescriptorSpec& spec, const SymmetryFunction& f, co
     check_coupling(f, row);
     if (spec.scaling != "linear")
         fail(row, "a correlation function may change sign: it needs scaling linear, given " + spec.scaling);
-    if (spec.angular == "bump")
-        fail(row, "correlation functions are built on moments, which the angular form bump does not have");
+    if (!facts(angular_form(spec)).polynomial)
+        fail(row, "correlation functions are built on moments, which the angular form " + spec.angular +
+                      " does not have");
 }
 
 void check_power(const std::string& where, double given) {
@@ -138,20 +134,31 @@ void check_bump_angle(const DescriptorSpec& spec, const SymmetryFunction& f, con
                 ", but the angular form bump has a force cusp at 0 and 180 degrees unless lambda is 0 or 1");
 }
 
-void check_angular(const DescriptorSpec& spec, const SymmetryFunction& f, const std::string& row) {
-    if (spec.angular == "bump") return check_bump_angle(spec, f, row);
-    if (spec.angular == "legendre") {
-        if (f.l < 0 || f.l > max_legendre)
-            fail_value(row + ".l", f.l, "an integer from 0 to " + std::to_string(max_legendre));
-        if (f.l > 0 && spec.scaling != "linear")
-            fail(row + ".l", "given " + std::to_string(f.l) +
-                                 ", but a Legendre sum with l > 0 changes sign: scaling " + spec.scaling +
-                                 " needs l = 0, or use scaling linear");
-        return;
-    }
+void check_legendre(const DescriptorSpec& spec, const SymmetryFunction& f, const std::string& row) {
+    if (f.l < 0 || f.l > max_legendre)
+        fail_value(row + ".l", f.l, "an integer from 0 to " + std::to_string(max_legendre));
+    if (f.l > 0 && spec.scaling != "linear")
+        fail(row + ".l", "given " + std::to_string(f.l) +
+                             ", but a Legendre sum with l > 0 changes sign: scaling " + spec.scaling +
+                             " needs l = 0, or use scaling linear");
+}
+
+void check_power_of_cosine(const DescriptorSpec& spec, const SymmetryFunction& f, const std::string& row) {
     if (f.lambda != 1 && f.lambda != -1) fail_value(row + ".lambda", f.lambda, "1 or -1");
     check_power(row + ".zeta", f.zeta);
-    if (spec.angular == "cos") check_power(row + ".xi", f.xi);
+    if (facts(angular_form(spec)).xi) check_power(row + ".xi", f.xi);
+}
+
+void check_angular(const DescriptorSpec& spec, const SymmetryFunction& f, const std::string& row) {
+    switch (angular_form(spec)) {
+        case AngularForm::cos_int:
+        case AngularForm::cos:
+            return check_power_of_cosine(spec, f, row);
+        case AngularForm::bump:
+            return check_bump_angle(spec, f, row);
+        case AngularForm::legendre:
+            return check_legendre(spec, f, row);
+    }
 }
 
 }  // namespace
@@ -167,9 +174,9 @@ void check_header(const DescriptorSpec& spec) {
     if (!spec.angular.empty()) check_name("descriptor.angular", spec.angular, angular_names());
     check_name("descriptor.scaling", spec.scaling, scaling_names());
     if (spec.type == "eeACSF") check_name("descriptor.table", spec.table, ElementTable::names());
-    if (spec.scaling == "sqrt" && spec.radial == "gaussian_cos")
+    if (spec.scaling == "sqrt" && !facts(radial_form(spec)).smooth_root)
         check_nonsmooth(spec, "descriptor.scaling",
-                        "sqrt with the radial form gaussian_cos makes the forces jump at the cutoff");
+                        "sqrt with the radial form " + spec.radial + " makes the forces jump at the cutoff");
 }
 
 void DescriptorSpec::check() const {

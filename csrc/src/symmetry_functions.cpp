@@ -5,8 +5,9 @@
 #include <initializer_list>
 #include <nlohmann/json.hpp>
 
-#include "functions/forms.hpp"
+#include "functions/form_names.hpp"
 #include "lmlp/error.hpp"
+#include "names.hpp"
 #include "spec_check.hpp"
 
 namespace lmlp {
@@ -15,17 +16,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 using Names = std::vector<std::string>;
-
-template <std::size_t n>
-Names name_list(const char* const (&names)[n]) {
-    return Names(names, names + n);
-}
-
-std::string join(const Names& names) {
-    std::string text;
-    for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
-    return text;
-}
 
 [[noreturn]] void fail(const std::string& where, const std::string& what) {
     throw Error(ErrorCode::invalid_argument, where + ": " + what);
@@ -85,21 +75,32 @@ class Reader {
     std::string where_;
 };
 
-// Parameters that an angular form reads.
-Names angular_parameters(const std::string& form) {
-    if (form == "cos_int") return {"lambda", "zeta"};
-    if (form == "cos") return {"lambda", "zeta", "xi"};
-    if (form == "bump") return {"lambda", "xi"};
-    return {"l"};
+bool has_shift(const DescriptorSpec& spec) {
+    return facts(radial_form(spec)).has_shift;
+}
+
+const AngularFacts& angular_facts_of(const DescriptorSpec& spec) {
+    return facts(angular_form(spec));
+}
+
+// Parameters that the angular form reads.
+Names angular_parameters(const DescriptorSpec& spec) {
+    const AngularFacts& form = angular_facts_of(spec);
+    Names names;
+    if (form.lambda) names.push_back("lambda");
+    if (form.zeta) names.push_back("zeta");
+    if (form.xi) names.push_back("xi");
+    if (form.l) names.push_back("l");
+    return names;
 }
 
 Names row_keys(const DescriptorSpec& spec, SymmetryFunction::Kind kind) {
     Names keys = {"kind", "weight", "eta"};
-    if (spec.radial == "gaussian_shift") keys.push_back("shift");
+    if (has_shift(spec)) keys.push_back("shift");
     if (kind == SymmetryFunction::Kind::radial) return keys;
     if (spec.type == "eeACSF") keys.push_back("combine");
     keys.push_back("weight2");
-    for (const std::string& key : angular_parameters(spec.angular)) keys.push_back(key);
+    for (const std::string& key : angular_parameters(spec)) keys.push_back(key);
     return keys;
 }
 
@@ -120,23 +121,22 @@ void read_angular(const Reader& reader, const DescriptorSpec& spec, SymmetryFunc
     } else if (reader.has("weight2")) {
         fail(reader.place("weight2"), "only combine 'product' and type 'ACSF' have a second weight");
     }
-    for (const std::string& key : angular_parameters(spec.angular)) {
-        if (key == "lambda") function.lambda = reader.number("lambda");
-        if (key == "zeta") function.zeta = reader.integer("zeta");
-        if (key == "xi") function.xi = reader.number("xi");
-        if (key == "l") function.l = reader.integer("l");
-    }
+    const AngularFacts& form = angular_facts_of(spec);
+    if (form.lambda) function.lambda = reader.number("lambda");
+    if (form.zeta) function.zeta = reader.integer("zeta");
+    if (form.xi) function.xi = reader.number("xi");
+    if (form.l) function.l = reader.integer("l");
 }
 
 CorrelationFactor read_factor(const Json& json, const DescriptorSpec& spec, const std::string& where) {
     const Reader reader(json, where);
     Names keys = {"weight", "eta", "l"};
-    if (spec.radial == "gaussian_shift") keys.push_back("shift");
+    if (has_shift(spec)) keys.push_back("shift");
     reader.allow_only(keys, " for a factor with radial form " + spec.radial);
     CorrelationFactor factor;
     factor.weight = reader.text("weight");
     factor.eta = reader.number("eta");
-    if (spec.radial == "gaussian_shift") factor.shift = reader.number("shift");
+    if (has_shift(spec)) factor.shift = reader.number("shift");
     factor.l = reader.integer("l");
     return factor;
 }
@@ -170,7 +170,7 @@ SymmetryFunction read_function(const Json& row, const DescriptorSpec& spec, std:
     reader.allow_only(row_keys(spec, function.kind), reason);
     function.weight = reader.text("weight");
     function.eta = reader.number("eta");
-    if (spec.radial == "gaussian_shift") function.shift = reader.number("shift");
+    if (has_shift(spec)) function.shift = reader.number("shift");
     if (kind == "angular") read_angular(reader, spec, function);
     return function;
 }
@@ -192,7 +192,7 @@ Json correlation_to_json(const DescriptorSpec& spec, const SymmetryFunction& fun
         Json json;
         json["weight"] = factor.weight;
         json["eta"] = factor.eta;
-        if (spec.radial == "gaussian_shift") json["shift"] = factor.shift;
+        if (has_shift(spec)) json["shift"] = factor.shift;
         json["l"] = factor.l;
         row["factors"].push_back(json);
     }
@@ -211,31 +211,30 @@ Json function_to_json(const DescriptorSpec& spec, const SymmetryFunction& functi
     }
     if (angular && !function.weight2.empty()) row["weight2"] = function.weight2;
     row["eta"] = function.eta;
-    if (spec.radial == "gaussian_shift") row["shift"] = function.shift;
+    if (has_shift(spec)) row["shift"] = function.shift;
     if (!angular) return row;
-    for (const std::string& key : angular_parameters(spec.angular)) {
-        if (key == "lambda") row["lambda"] = function.lambda;
-        if (key == "zeta") row["zeta"] = function.zeta;
-        if (key == "xi") row["xi"] = function.xi;
-        if (key == "l") row["l"] = function.l;
-    }
+    const AngularFacts& form = angular_facts_of(spec);
+    if (form.lambda) row["lambda"] = function.lambda;
+    if (form.zeta) row["zeta"] = function.zeta;
+    if (form.xi) row["xi"] = function.xi;
+    if (form.l) row["l"] = function.l;
     return row;
 }
 
 }  // namespace
 
 const std::vector<std::string>& radial_names() {
-    static const Names names = name_list(radial_form_names);
+    static const Names names = form_names(radial_facts);
     return names;
 }
 
 const std::vector<std::string>& angular_names() {
-    static const Names names = name_list(angular_form_names);
+    static const Names names = form_names(angular_facts);
     return names;
 }
 
 const std::vector<std::string>& scaling_names() {
-    static const Names names = name_list(scaling_form_names);
+    static const Names names = form_names(scaling_facts);
     return names;
 }
 

@@ -29,6 +29,10 @@ class DataError(LMLPError, ValueError):
     """Reference data that cannot be used as they are."""
 
 
+class DataWarning(UserWarning):
+    """What was left out or converted when reference data were read."""
+
+
 class ConfigError(LMLPError, ValueError):
     """A configuration with an unknown or impossible entry."""
 

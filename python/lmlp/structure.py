@@ -22,6 +22,7 @@ class Structure:
         stress: eV/Å³ ``[3, 3]``, tension positive, or None.
         source: where it came from, e.g. ``train.xyz:17`` (0-based frame), for messages.
         info: further entries of the frame (``config_type`` …).
+        columns: further entries of the atoms (``magmoms``, ``tags`` …), first axis ``n_atoms``.
     """
 
     numbers: np.ndarray
@@ -33,6 +34,7 @@ class Structure:
     stress: np.ndarray | None = None
     source: str = ""
     info: dict[str, Any] = field(default_factory=dict)
+    columns: dict[str, np.ndarray] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.numbers)

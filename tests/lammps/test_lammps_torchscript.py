@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import shlex
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from lammps_case import DUMP, ELEMENTS, Case
 from lammps_run import LMP, LammpsResult, columns, write_data
+from lmlp.export.model_file import read_model_file, write_model_file
 
 SYMBOLS = " ".join(ELEMENTS)
 BAR = 1e-10
@@ -99,6 +101,21 @@ def short_script(case: Case, pair: str, more: str = "run 0\n", dump: str = "shor
 
 def forces(result: LammpsResult, dump: str = "short.dump") -> np.ndarray:
     return columns(result.dump(dump), "fx", "fy", "fz")
+
+
+def test_free_atoms(case: Case, run, tmp_path: Path) -> None:
+    data = read_model_file(case.models.many)
+    free = {"H": {"energy": -12.5, "density": 30.0}, "O": {"energy": -2042.0, "density": 4.0}}
+    write_model_file(replace(data, free_atoms=free), tmp_path / "free.pt", verify=False)
+    found = []
+    for model, settings in ((case.models.many, ""), ("free.pt", ""), ("free.pt", "backend torchscript")):
+        pair = f"pair_style lmlp {settings}\npair_coeff * * {model} {SYMBOLS}\n"
+        result = run(short_script(case, pair), ranks=2)
+        found.append((result.value("energy"), forces(result)))
+    (bare, _), (energy, native), (scripted, other) = found
+    assert abs(energy - bare)[0] > 0.1
+    same(scripted, energy)
+    same(other, native)
 
 
 def test_hybrid_with_null_types_beside_a_native_instance(case: Case, run) -> None:

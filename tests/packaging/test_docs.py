@@ -28,3 +28,16 @@ def test_links(page: Path) -> None:
         if not target.exists() or (anchor and anchor not in anchors(target)):
             broken.append(link)
     assert not broken
+
+
+@pytest.mark.parametrize(
+    ("index", "folder"), [("benchmarks.md", "benchmarks"), ("decisions/README.md", "decisions")]
+)
+def test_every_page_is_in_its_index(index: str, folder: str) -> None:
+    page = ROOT / "docs" / index
+    links = {
+        link.partition("#")[0] for link in re.findall(r"\]\(([^)\s]+)\)", page.read_text(encoding="utf-8"))
+    }
+    listed = {(page.parent / link).resolve() for link in links}
+    pages = {p.resolve() for p in (ROOT / "docs" / folder).glob("*.md") if p.resolve() != page.resolve()}
+    assert pages <= listed

@@ -1,4 +1,4 @@
-"""One random model per preset: the battery that every model inherits."""
+"""One random model per preset, and one with free atoms: the battery that every model inherits."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ import pytest
 from ase import Atoms
 from lmlp import LMLPCalculator
 
-from tests.models import PRESET_ELEMENTS, random_crystal, random_molecule, write_random_model
+from tests.models import FREE_ATOMS, PRESET_ELEMENTS, random_crystal, random_molecule, write_random_model
 
 
 @dataclass(frozen=True)
 class Model:
     path: Path
     elements: list[str]
+    free_atoms: bool = False
 
     def calculator(self, **options: object) -> LMLPCalculator:
         # one thread: a shared machine stalls OpenMP's barriers, and bits do not depend on it
@@ -32,8 +33,11 @@ class Model:
         return atoms
 
 
-@pytest.fixture(scope="session", params=list(PRESET_ELEMENTS))
+@pytest.fixture(scope="session", params=[*PRESET_ELEMENTS, "free atoms"])
 def model(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Model:
-    elements = PRESET_ELEMENTS[request.param]
     path = tmp_path_factory.mktemp("models") / f"{request.param}.pt"
+    if request.param == "free atoms":
+        elements = ["H", "C", "O"]
+        return Model(write_random_model(path, "eeacsf-153", elements, free_atoms=FREE_ATOMS), elements, True)
+    elements = PRESET_ELEMENTS[request.param]
     return Model(write_random_model(path, request.param, elements), elements)

@@ -60,10 +60,10 @@ def test_nothing_jumps_at_the_cutoff(model: Model) -> None:
         inside = approach(model, cutoff - gap)
         change = np.abs(inside.get_forces() - forces).max()
         largest.append(max(change, abs(inside.get_potential_energy() - energy)))
-    # felt well inside, and vanishing faster than any power toward the cutoff
+    # felt well inside, and vanishing faster than any power toward the cutoff; by free atoms like its square
     assert largest[0] > 1e-9
     assert all(later <= earlier for earlier, later in pairwise(largest))
-    assert largest[-1] < 1e-10
+    assert largest[-1] < (0.05 * largest[-2] if model.free_atoms else 1e-10)
 
 
 def test_forces_are_continuous_along_a_path(model: Model) -> None:

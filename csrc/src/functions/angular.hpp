@@ -108,5 +108,17 @@ struct AngularLegendre {
     }
 };
 
+// Calls `use` with the struct of a form.
+template <class Use>
+void with_angular_form(AngularForm form, Use use) {
+    switch (form) {
+#define LMLP_CASE(name, Form, ...) \
+    case AngularForm::name:        \
+        return use(Form{});
+        LMLP_ANGULAR_FORMS(LMLP_CASE)
+#undef LMLP_CASE
+    }
+}
+
 }  // namespace
 }  // namespace lmlp::LMLP_KERNEL

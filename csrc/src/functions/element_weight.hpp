@@ -70,9 +70,10 @@ inline double angular_weight(const DescriptorSpec& spec, const SymmetryFunction&
             return SumWeight::angular(table, property, z_j, z_k);
         case SymmetryFunction::Combine::difference:
             return DifferenceWeight::angular(table, property, z_j, z_k);
-        default:
-            return ProductWeight::angular(table, property, table.index(function.weight2), z_j, z_k);
+        case SymmetryFunction::Combine::product:
+            break;
     }
+    return ProductWeight::angular(table, property, table.index(function.weight2), z_j, z_k);
 }
 
 }  // namespace lmlp

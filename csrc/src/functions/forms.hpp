@@ -1,17 +1,56 @@
-// Names of the functions known to the core. A new form is one struct in radial.hpp, angular.hpp or
-// scaling.hpp and one entry here.
+// The functions known to the core, a row each: name, struct in radial.hpp, angular.hpp or scaling.hpp, and
+// the facts that differ from the defaults. Enumerations, names, dispatch and checks follow from the rows.
 #pragma once
 
 namespace lmlp {
 
-enum class RadialForm { bump, gaussian_bump, gaussian_cos, gaussian_shift };
-inline constexpr const char* radial_form_names[] = {"bump", "gaussian_bump", "gaussian_cos",
-                                                    "gaussian_shift"};
+struct RadialFacts {
+    const char* name;
+    bool has_shift = false;
+    bool zero_eta = true;     // eta = 0 is a function
+    double smooth_eta = 0.0;  // below it the function jumps at the cutoff
+    bool smooth_root = true;  // the root of a sum has no jump in its slope at the cutoff
+};
 
-enum class AngularForm { cos_int, cos, bump, legendre };
-inline constexpr const char* angular_form_names[] = {"cos_int", "cos", "bump", "legendre"};
+// bump: values below x = 1e-3 count as 0, so that exp(-999 eta) must be nothing there.
+#define LMLP_RADIAL_FORMS(ROW)                                   \
+    ROW(bump, RadialBump, .zero_eta = false, .smooth_eta = 0.05) \
+    ROW(gaussian_bump, RadialGaussianBump)                       \
+    ROW(gaussian_cos, RadialGaussianCos, .smooth_root = false)   \
+    ROW(gaussian_shift, RadialGaussianShift, .has_shift = true)
 
-enum class ScalingForm { linear, sqrt, crss };
-inline constexpr const char* scaling_form_names[] = {"linear", "sqrt", "crss"};
+// Which parameters a form reads, in the order of its rows in a model file.
+struct AngularFacts {
+    const char* name;
+    bool lambda = false, zeta = false, xi = false, l = false;
+    bool polynomial = true;   // in cos(theta): sums by moments
+    bool nonnegative = true;  // a small sum can be told from its terms
+};
+
+#define LMLP_ANGULAR_FORMS(ROW)                                             \
+    ROW(cos_int, AngularCosInt, .lambda = true, .zeta = true)               \
+    ROW(cos, AngularCos, .lambda = true, .zeta = true, .xi = true)          \
+    ROW(bump, AngularBump, .lambda = true, .xi = true, .polynomial = false) \
+    ROW(legendre, AngularLegendre, .l = true, .nonnegative = false)
+
+struct ScalingFacts {
+    const char* name;
+};
+
+#define LMLP_SCALING_FORMS(ROW) \
+    ROW(linear, ScalingLinear)  \
+    ROW(sqrt, ScalingSqrt)      \
+    ROW(crss, ScalingCrss)
+
+#define LMLP_ENUMERATOR(form, type, ...) form,
+#define LMLP_FACTS(form, type, ...) {.name = #form __VA_OPT__(, ) __VA_ARGS__},
+enum class RadialForm { LMLP_RADIAL_FORMS(LMLP_ENUMERATOR) };
+enum class AngularForm { LMLP_ANGULAR_FORMS(LMLP_ENUMERATOR) };
+enum class ScalingForm { LMLP_SCALING_FORMS(LMLP_ENUMERATOR) };
+inline constexpr RadialFacts radial_facts[] = {LMLP_RADIAL_FORMS(LMLP_FACTS)};
+inline constexpr AngularFacts angular_facts[] = {LMLP_ANGULAR_FORMS(LMLP_FACTS)};
+inline constexpr ScalingFacts scaling_facts[] = {LMLP_SCALING_FORMS(LMLP_FACTS)};
+#undef LMLP_ENUMERATOR
+#undef LMLP_FACTS
 
 }  // namespace lmlp

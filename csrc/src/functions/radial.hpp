@@ -75,5 +75,17 @@ struct RadialGaussianShift {
     }
 };
 
+// Calls `use` with the struct of a form.
+template <class Use>
+void with_radial_form(RadialForm form, Use use) {
+    switch (form) {
+#define LMLP_CASE(name, Form, ...) \
+    case RadialForm::name:         \
+        return use(Form{});
+        LMLP_RADIAL_FORMS(LMLP_CASE)
+#undef LMLP_CASE
+    }
+}
+
 }  // namespace
 }  // namespace lmlp::LMLP_KERNEL

@@ -7,6 +7,11 @@
 namespace lmlp::LMLP_KERNEL {
 namespace {
 
+struct ScalingLinear {
+    static Vec value(Vec s) { return s; }
+    static Vec slope(Vec) { return fill(1.0); }
+};
+
 // derivative 0 where the sum is 0
 struct ScalingSqrt {
     static Vec value(Vec s) { return square_root(choose(s > Vec{}, s, Vec{})); }
@@ -34,20 +39,31 @@ struct ScalingCrss {
     }
 };
 
+// Calls `use` with the struct of a form.
+template <class Use>
+void with_scaling_form(ScalingForm form, Use use) {
+    switch (form) {
+#define LMLP_CASE(name, Form, ...) \
+    case ScalingForm::name:        \
+        return use(Form{});
+        LMLP_SCALING_FORMS(LMLP_CASE)
+#undef LMLP_CASE
+    }
+}
+
 // sums <- T(sums); n, a multiple of W, of them
 inline void scale(ScalingForm form, int n, double* sums) {
-    for (int i = 0; i < n && form == ScalingForm::sqrt; i += W)
-        store(sums + i, ScalingSqrt::value(load(sums + i)));
-    for (int i = 0; i < n && form == ScalingForm::crss; i += W)
-        store(sums + i, ScalingCrss::value(load(sums + i)));
+    if (form == ScalingForm::linear) return;
+    with_scaling_form(form, [=](auto scaling) {
+        for (int i = 0; i < n; i += W) store(sums + i, scaling.value(load(sums + i)));
+    });
 }
 
 // sums <- T'(sums)
 inline void slope_of_scale(ScalingForm form, int n, double* sums) {
-    for (int i = 0; i < n && form == ScalingForm::sqrt; i += W)
-        store(sums + i, ScalingSqrt::slope(load(sums + i)));
-    for (int i = 0; i < n && form == ScalingForm::crss; i += W)
-        store(sums + i, ScalingCrss::slope(load(sums + i)));
+    with_scaling_form(form, [=](auto scaling) {
+        for (int i = 0; i < n; i += W) store(sums + i, scaling.slope(load(sums + i)));
+    });
 }
 
 }  // namespace

@@ -40,20 +40,9 @@ inline Outcome make_geometry(const PlanView& plan, const Center& center, Arena& 
 inline void angular_sums(const PlanView& plan, const Geometry& geometry, Arena& arena, double* sums) {
     if (any_by_moments(geometry.pairs)) moment_sums(plan, geometry.pairs, geometry.moments, arena, sums);
     if (!any_by_triples(geometry.pairs)) return;
-    switch (plan.angular_form) {
-        case AngularForm::cos_int:
-            triple_sums<AngularCosInt>(plan, geometry.nb, geometry.pairs, arena, sums);
-            break;
-        case AngularForm::cos:
-            triple_sums<AngularCos>(plan, geometry.nb, geometry.pairs, arena, sums);
-            break;
-        case AngularForm::bump:
-            triple_sums<AngularBump>(plan, geometry.nb, geometry.pairs, arena, sums);
-            break;
-        case AngularForm::legendre:
-            triple_sums<AngularLegendre>(plan, geometry.nb, geometry.pairs, arena, sums);
-            break;
-    }
+    with_angular_form(plan.angular_form, [&](auto form) {
+        triple_sums<decltype(form)>(plan, geometry.nb, geometry.pairs, arena, sums);
+    });
 }
 
 // m: moments or their changes.
@@ -142,20 +131,9 @@ inline void angular_gradients(const PlanView& plan, const Geometry& geometry, Ar
     const int n_sides = features.n;
     if (needs_moments(plan, geometry)) gradients_by_moments(plan, geometry, arena, features, grads, out);
     if (!any_by_triples(pairs)) return;
-    switch (plan.angular_form) {
-        case AngularForm::cos_int:
-            triple_gradients<AngularCosInt>(plan, nb, pairs, arena, n_sides, grads, out);
-            break;
-        case AngularForm::cos:
-            triple_gradients<AngularCos>(plan, nb, pairs, arena, n_sides, grads, out);
-            break;
-        case AngularForm::bump:
-            triple_gradients<AngularBump>(plan, nb, pairs, arena, n_sides, grads, out);
-            break;
-        case AngularForm::legendre:
-            triple_gradients<AngularLegendre>(plan, nb, pairs, arena, n_sides, grads, out);
-            break;
-    }
+    with_angular_form(plan.angular_form, [&](auto form) {
+        triple_gradients<decltype(form)>(plan, nb, pairs, arena, n_sides, grads, out);
+    });
 }
 
 // (dE/df, dE/du) of the neighbors -> dE/dr_ij [n_pairs, 3]; grad_radial [n_groups, radial_stride] = dE/dS.
@@ -257,20 +235,9 @@ inline void angular_tangents(const PlanView& plan, const Geometry& geometry, Are
     const int n_sides = d_features.n;
     if (needs_moments(plan, geometry)) tangents_by_moments(plan, geometry, arena, d_features, d, d_sums);
     if (!any_by_triples(pairs)) return;
-    switch (plan.angular_form) {
-        case AngularForm::cos_int:
-            triple_tangents<AngularCosInt>(plan, nb, pairs, arena, n_sides, d, d_sums);
-            break;
-        case AngularForm::cos:
-            triple_tangents<AngularCos>(plan, nb, pairs, arena, n_sides, d, d_sums);
-            break;
-        case AngularForm::bump:
-            triple_tangents<AngularBump>(plan, nb, pairs, arena, n_sides, d, d_sums);
-            break;
-        case AngularForm::legendre:
-            triple_tangents<AngularLegendre>(plan, nb, pairs, arena, n_sides, d, d_sums);
-            break;
-    }
+    with_angular_form(plan.angular_form, [&](auto form) {
+        triple_tangents<decltype(form)>(plan, nb, pairs, arena, n_sides, d, d_sums);
+    });
 }
 
 Outcome tangent(const PlanView& plan, const Center& center, Arena& arena, AngularPath path,

@@ -80,16 +80,7 @@ void evaluate_radials(const PlanView& plan, Arena& arena, Neighborhood& nb) {
 }
 
 inline void evaluate_radials(const PlanView& plan, Arena& arena, Neighborhood& nb) {
-    switch (plan.radial_form) {
-        case RadialForm::bump:
-            return evaluate_radials<RadialBump>(plan, arena, nb);
-        case RadialForm::gaussian_bump:
-            return evaluate_radials<RadialGaussianBump>(plan, arena, nb);
-        case RadialForm::gaussian_cos:
-            return evaluate_radials<RadialGaussianCos>(plan, arena, nb);
-        case RadialForm::gaussian_shift:
-            return evaluate_radials<RadialGaussianShift>(plan, arena, nb);
-    }
+    with_radial_form(plan.radial_form, [&](auto form) { evaluate_radials<decltype(form)>(plan, arena, nb); });
 }
 
 // sum_j df_k(R_j) dR_j of each group -> out [n_groups, radial_stride]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from importlib import import_module
+from typing import Any
 
 import typer
 
 from lmlp import __version__
-from lmlp.errors import LMLPError
+from lmlp.errors import DataWarning, LMLPError
 
 app = typer.Typer(
     name="lmlp",
@@ -62,9 +64,23 @@ for _name, _module in GROUPS.items():
 
 def main() -> None:
     """Run the command line; an expected error is one line on stderr and exit code 1, never a traceback."""
+    _print_data_warnings()
     try:
         app()
     except (LMLPError, OSError) as error:
         text = " ".join(str(error).split()) or type(error).__name__
         typer.echo(f"lmlp: error: {text}", err=True)
         sys.exit(1)
+
+
+def _print_data_warnings() -> None:
+    """Print what reading left out or converted as one line each, without the place in the code."""
+    other = warnings.showwarning
+
+    def show(message: Warning | str, category: type[Warning], *where: Any, **options: Any) -> None:
+        if issubclass(category, DataWarning):
+            typer.echo(f"lmlp: note: {message}", err=True)
+        else:
+            other(message, category, *where, **options)
+
+    warnings.showwarning = show

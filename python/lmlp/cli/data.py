@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from lmlp.cli.options import EnergyKey, ForcesKey, StressKey, UnitsKey, VirialKey, WeightsKey
+
 if TYPE_CHECKING:
+    from lmlp.io import DataKeys
     from lmlp.structure import Structure
 
 group = typer.Typer(
@@ -22,13 +25,11 @@ _UNITS = {"bohr-hartree": "BOHR_HARTREE", "angstrom-ev": "ANGSTROM_EV"}
 Files = Annotated[
     list[str], typer.Argument(help=f"Structures: {_FORMATS}; file@start:stop:step takes a part.")
 ]
-EnergyKey = Annotated[str | None, typer.Option(help="Name of the energy; guessed by default.")]
-ForcesKey = Annotated[str | None, typer.Option(help="Name of the forces; guessed by default.")]
-StressKey = Annotated[
-    str | None, typer.Option(help="Name of the stress; guessed by default, `none` ignores it.")
-]
-Units = Annotated[
-    str, typer.Option(help="Units of input.data files: bohr-hartree, or angstrom-ev as some n2p2 data have.")
+RunnerUnits = Annotated[
+    str | None,
+    typer.Option(
+        help="Units of input.data files: bohr-hartree (default), or angstrom-ev as some n2p2 data have."
+    ),
 ]
 Force = Annotated[bool, typer.Option("--force", help="Replace files that exist.")]
 _TARGET = ".xyz, .extxyz, .data (RuNNer, n2p2), each also with .xz, .gz or .bz2; .h5 or .hdf5."
@@ -41,7 +42,10 @@ def convert(
     energy_key: EnergyKey = None,
     forces_key: ForcesKey = None,
     stress_key: StressKey = None,
-    runner_units: Units = "bohr-hartree",
+    virial_key: VirialKey = None,
+    weights_key: WeightsKey = None,
+    units_key: UnitsKey = None,
+    runner_units: RunnerUnits = None,
     force: Force = False,
 ) -> None:
     """Write structures in another format; the ending names it.
@@ -56,7 +60,8 @@ def convert(
       lmlp data convert run1.traj run2.traj@::10 -o train.h5
     """
     _check_targets([output], force=force)
-    structures = _read(files, (energy_key, forces_key, stress_key), runner_units)
+    keys = _keys(energy_key, forces_key, stress_key, virial_key, weights_key, units_key)
+    structures = _read(files, keys, runner_units)
     _write(output, structures)
 
 
@@ -69,7 +74,10 @@ def audit(
     energy_key: EnergyKey = None,
     forces_key: ForcesKey = None,
     stress_key: StressKey = None,
-    runner_units: Units = "bohr-hartree",
+    virial_key: VirialKey = None,
+    weights_key: WeightsKey = None,
+    units_key: UnitsKey = None,
+    runner_units: RunnerUnits = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
 ) -> None:
     """Report what data hold and what is wrong with them; exit code 1 when training makes no sense.
@@ -82,9 +90,9 @@ def audit(
     from lmlp.io.report import audit as make_report
     from lmlp.io.report import print_report
 
-    keys = (energy_key, forces_key, stress_key)
-    structures = _read(files, keys, runner_units)
-    report = make_report(structures, known=_read(against, keys, runner_units) if against else ())
+    keys = _keys(energy_key, forces_key, stress_key, virial_key, weights_key, units_key)
+    structures, known = _read_both(files, against, keys, runner_units)
+    report = make_report(structures, known=known)
     if as_json:
         import json
 
@@ -116,7 +124,10 @@ def split(
     energy_key: EnergyKey = None,
     forces_key: ForcesKey = None,
     stress_key: StressKey = None,
-    runner_units: Units = "bohr-hartree",
+    virial_key: VirialKey = None,
+    weights_key: WeightsKey = None,
+    units_key: UnitsKey = None,
+    runner_units: RunnerUnits = None,
     force: Force = False,
 ) -> None:
     """Divide data into training, validation and test files.
@@ -131,17 +142,16 @@ def split(
 
       lmlp data split all.xyz --train train.xyz --test test.xyz --test-size 900 --method farthest-point
     """
-    from lmlp.errors import InvalidArgumentError
     from lmlp.io.split import split as divide
 
-    if method not in ("random", "farthest-point"):
-        raise InvalidArgumentError(f"--method {method!r}: choose random or farthest-point")
+    _check_method(method)
     targets = [train, test] if valid is None else [train, valid, test]
     _check_targets(targets, force=force)
-    structures = _read(files, (energy_key, forces_key, stress_key), runner_units)
-    chooser = _farthest(structures, preset, cutoff) if method == "farthest-point" else None
+    keys = _keys(energy_key, forces_key, stress_key, virial_key, weights_key, units_key)
+    structures = _read(files, keys, runner_units)
+    first = _farthest(structures, preset, cutoff) if method == "farthest-point" else None
     sizes = [test_size] if valid is None else [valid_size, test_size]
-    parts = divide(structures, sizes, seed=seed, first=chooser)
+    parts = divide(structures, sizes, seed=seed, first=first)
     for path, part in zip(targets, parts, strict=True):
         _write(path, [structures[i] for i in part])
 
@@ -164,7 +174,10 @@ def deduplicate(
     energy_key: EnergyKey = None,
     forces_key: ForcesKey = None,
     stress_key: StressKey = None,
-    runner_units: Units = "bohr-hartree",
+    virial_key: VirialKey = None,
+    weights_key: WeightsKey = None,
+    units_key: UnitsKey = None,
+    runner_units: RunnerUnits = None,
     force: Force = False,
 ) -> None:
     """Leave out structures that repeat an earlier one (same atoms at the same places up to a translation).
@@ -175,9 +188,8 @@ def deduplicate(
     from lmlp.io.split import deduplicate as find
 
     _check_targets([output], force=force)
-    keys = (energy_key, forces_key, stress_key)
-    structures = _read(files, keys, runner_units)
-    known = _read(against, keys, runner_units) if against else ()
+    keys = _keys(energy_key, forces_key, stress_key, virial_key, weights_key, units_key)
+    structures, known = _read_both(files, against, keys, runner_units)
     found = find(structures, known, drop_contradictions=drop_contradictions)
     typer.echo(f"{len(found.repeated)} of {len(structures)} structures repeat an earlier one")
     if against:
@@ -191,14 +203,51 @@ def deduplicate(
     _write(output, [structures[i] for i in found.kept])
 
 
-def _read(files: list[str], keys: tuple[str | None, str | None, str | None], units: str) -> list[Structure]:
-    from lmlp.errors import InvalidArgumentError
-    from lmlp.io import DataKeys, read_structures, runner
+def _keys(*names: str | None) -> DataKeys:
+    """Return the options as keys; in the order of the fields of DataKeys."""
+    from lmlp.io import DataKeys
 
-    if units not in _UNITS:
-        raise InvalidArgumentError(f"--runner-units {units!r}: choose one of {', '.join(_UNITS)}")
-    names = DataKeys(energy=keys[0], forces=keys[1], stress=keys[2])
-    return read_structures(files, names, runner_units=getattr(runner, _UNITS[units]))
+    return DataKeys(*names)
+
+
+def _read(files: list[str], keys: DataKeys, runner_units: str | None) -> list[Structure]:
+    return _read_both(files, None, keys, runner_units)[0]
+
+
+def _read_both(
+    files: list[str], others: list[str] | None, keys: DataKeys, runner_units: str | None
+) -> tuple[list[Structure], list[Structure]]:
+    """Read files and those they are compared with; units of input.data must matter for one of them.
+
+    Raises:
+        InvalidArgumentError: unknown units, or no input.data among the files.
+    """
+    from lmlp.errors import InvalidArgumentError
+    from lmlp.io import read_structures, runner
+    from lmlp.io.read import any_runner
+
+    units = None
+    if runner_units is not None:
+        if runner_units not in _UNITS:
+            raise InvalidArgumentError(f"--runner-units {runner_units!r}: choose one of {', '.join(_UNITS)}")
+        if not any_runner([*files, *(others or [])]):
+            raise InvalidArgumentError(
+                f"--runner-units has no effect: {', '.join([*files, *(others or [])])} is no input.data of "
+                "RuNNer or n2p2"
+            )
+        units = getattr(runner, _UNITS[runner_units])
+
+    def read(paths: list[str]) -> list[Structure]:
+        return read_structures(paths, keys, runner_units=units if any_runner(paths) else None)
+
+    return read(files), read(others) if others else []
+
+
+def _check_method(method: str) -> None:
+    from lmlp.errors import InvalidArgumentError
+
+    if method not in ("random", "farthest-point"):
+        raise InvalidArgumentError(f"--method {method!r}: choose random or farthest-point")
 
 
 def _check_targets(targets: list[Path], *, force: bool) -> None:
@@ -215,14 +264,12 @@ def _check_targets(targets: list[Path], *, force: bool) -> None:
 
 
 def _write(path: Path, structures: list[Structure]) -> None:
-    from lmlp.io import write_structures
+    from lmlp.io.write import left_out, write_structures
 
     write_structures(path, structures)
     text = f"{path}: {len(structures)} structures, {sum(len(s) for s in structures)} atoms"
-    n_stress = sum(s.stress is not None for s in structures)
-    if n_stress and ".data" in path.suffixes:
-        text += f"; the stress of {n_stress} is left out, input.data has no place for it"
-    typer.echo(text)
+    lost = left_out(path, structures)
+    typer.echo(f"{text}; {lost}" if lost else text)
 
 
 def _farthest(structures: list[Structure], preset: str, cutoff: float | None) -> Any:

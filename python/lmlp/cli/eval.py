@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from lmlp.cli.options import EnergyKey, ForcesKey, StressKey, UnitsKey, VirialKey, WeightsKey
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -23,9 +25,12 @@ def command(
     predictions: Annotated[
         Path | None, typer.Option(help="Write reference and predicted values as extended XYZ.")
     ] = None,
-    energy_key: Annotated[str | None, typer.Option(help="Name of the energy; guessed by default.")] = None,
-    forces_key: Annotated[str | None, typer.Option(help="Name of the forces; guessed by default.")] = None,
-    stress_key: Annotated[str | None, typer.Option(help="Name of the stress; guessed by default.")] = None,
+    energy_key: EnergyKey = None,
+    forces_key: ForcesKey = None,
+    stress_key: StressKey = None,
+    virial_key: VirialKey = None,
+    weights_key: WeightsKey = None,
+    units_key: UnitsKey = None,
     threads: Annotated[
         int, typer.Option(min=0, max=1024, help="OpenMP threads; 0 takes OpenMP's default.")
     ] = 0,
@@ -55,9 +60,9 @@ def command(
     for target in (report, predictions):
         _check_folder(target)
     backend = open_backend(model, threads=threads, precision=precision)
-    keys = DataKeys(energy=energy_key, forces=forces_key, stress=stress_key)
+    keys = DataKeys(energy_key, forces_key, stress_key, virial_key, weights_key, units_key)
     sets = {file: read_structures(file, keys) for file in data}
-    missing = missing_labels([s for structures in sets.values() for s in structures], data)
+    missing = missing_labels([s for structures in sets.values() for s in structures])
     if missing is not None and missing.nothing and predictions is None:
         raise DataError(f"{', '.join(data)}: {missing.text}")
     console = Console(stderr=True, quiet=as_json)
@@ -122,6 +127,11 @@ def print_metrics(metrics: Mapping[str, Any], console: Console) -> None:
             console.print(
                 f"{metrics[key]} structures without reference {name} are left out there", style="yellow"
             )
+    if metrics["free_atoms"]:
+        from lmlp.evaluation.tables import free_atoms_in_words
+
+        listed = free_atoms_in_words(metrics["free_atoms"])
+        console.print(f"isolated atoms, not among the structures: {listed}", highlight=False, soft_wrap=True)
     if metrics["elements"]:
         table = make("Forces by element (meV/Å)", "element", "RMSE", "MAE", "components")
         for element, entry in metrics["elements"].items():

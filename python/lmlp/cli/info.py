@@ -59,6 +59,7 @@ def describe(path: Path, data: ModelData) -> dict[str, Any]:
         "n_parameters": sum(array.size for array in [data.scale, data.shift, *data.weights, *data.biases]),
         "atomic_energies": dict(zip(data.elements, data.atomic_energies.tolist(), strict=True)),
         "baseline": data.baseline,
+        "free_atoms": data.free_atoms,
         "shortest_distances": data.shortest_distances,
         "energy_rmse": data.energy_rmse,
         "force_rmse": data.force_rmse,
@@ -92,6 +93,7 @@ def _print(facts: dict[str, Any]) -> None:
         ("networks", f"{layers}, {facts['activation']}; {facts['n_members']} members, one each per element"),
         ("parameters", f"{facts['n_parameters']:,}"),
         ("E_atom (eV)", ", ".join(f"{s} {e:.6g}" for s, e in facts["atomic_energies"].items())),
+        ("E_free (eV)", _free_atoms(facts["free_atoms"])),
         ("baseline", _baseline(facts["baseline"])),
         (
             "closest (Å)",
@@ -109,6 +111,14 @@ def _print(facts: dict[str, Any]) -> None:
     for key, value in _flatten(_summary(facts["provenance"])):
         table.add_row(escape(key), escape(value))
     Console().print(table)
+
+
+def _free_atoms(block: dict[str, Any] | None) -> str:
+    """Write energies of free atoms and the densities of neighbors from which on they do not count."""
+    entries = (
+        f"{name} {e['energy']:.6g} (below density {e['density']:.3g})" for name, e in (block or {}).items()
+    )
+    return ", ".join(entries) or "not known: atoms without neighbors have arbitrary energies"
 
 
 def _baseline(block: dict[str, Any] | None) -> str:

@@ -17,6 +17,9 @@ from lmlp.cli.options import (
     StressKey,
     Threads,
     TimeLimit,
+    UnitsKey,
+    VirialKey,
+    WeightsKey,
     overrides,
 )
 
@@ -94,6 +97,9 @@ def command(
     energy_key: EnergyKey = None,
     forces_key: ForcesKey = None,
     stress_key: StressKey = None,
+    virial_key: VirialKey = None,
+    weights_key: WeightsKey = None,
+    units_key: UnitsKey = None,
     stream: Annotated[
         str | None,
         typer.Option(
@@ -179,6 +185,9 @@ def command(
             "keys.energy": energy_key,
             "keys.forces": forces_key,
             "keys.stress": stress_key,
+            "keys.virial": virial_key,
+            "keys.weights": weights_key,
+            "keys.units": units_key,
         },
         set_ or [],
     )

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from lmlp.cli.options import EnergyKey, ForcesKey, UnitsKey, WeightsKey
+
 if TYPE_CHECKING:
     from lmlp.io import DataKeys
     from lmlp.model.data import ModelData
@@ -22,8 +24,10 @@ def command(
             "from them. May be repeated."
         ),
     ] = None,
-    energy_key: Annotated[str | None, typer.Option(help="Name of the energy; guessed by default.")] = None,
-    forces_key: Annotated[str | None, typer.Option(help="Name of the forces; guessed by default.")] = None,
+    energy_key: EnergyKey = None,
+    forces_key: ForcesKey = None,
+    weights_key: WeightsKey = None,
+    units_key: UnitsKey = None,
     threads: Annotated[
         int, typer.Option(min=0, max=1024, help="OpenMP threads; 0 takes OpenMP's default.")
     ] = 0,
@@ -49,7 +53,7 @@ def command(
 
     merged = merge_models([read_model_file(path) for path in models], [str(path) for path in models])
     if data:
-        keys = DataKeys(energy=energy_key, forces=forces_key, stress="none")
+        keys = DataKeys(energy_key, forces_key, stress="none", weights=weights_key, units=units_key)
         merged = _measured(merged, data, keys, threads)
     report_written(output, merged, write_model_file(merged, output))
     if merged.energy_rmse is not None or merged.force_rmse is not None:

@@ -97,12 +97,18 @@ def command(
     """
     from lmlp.descriptor.presets import make_data_preset
     from lmlp.elements import symbol
-    from lmlp.io import read_structures
+    from lmlp.errors import DataError
+    from lmlp.io import DataKeys, read_structures
     from lmlp.io.distances import shortest_distances
+    from lmlp.io.free_atoms import set_apart
     from lmlp.near import ScoreOptions, SizeOptions, make_data
 
     candidates = [_numbers(text, "--hidden") for text in hidden or []]
-    structures = read_structures(list(data))
+    alone = float(make_data_preset(preset, ["H"], cutoff, {}, {})["cutoff"])
+    no_labels = DataKeys(energy="none", forces="none", stress="none", virial="none")
+    structures, free = set_apart(read_structures(list(data), no_labels), alone)
+    if free and not structures:
+        raise DataError(f"{', '.join(map(str, data))}: all {len(free)} structures are isolated atoms")
     elements = [symbol(z) for z in sorted({int(z) for s in structures for z in s.numbers})]
     spec = make_data_preset(preset, elements, cutoff, shortest_distances(structures, elements), {})
     inputs = make_data(structures, spec, decorrelation=decorrelation, max_atoms=max_atoms, seed=seed)

@@ -9,11 +9,39 @@ import typer
 DATA = "Data"
 RUN = "Run"
 
-EnergyKey = Annotated[str | None, typer.Option(help="Name of the energy in the files.", rich_help_panel=DATA)]
-ForcesKey = Annotated[str | None, typer.Option(help="Name of the forces in the files.", rich_help_panel=DATA)]
+EnergyKey = Annotated[
+    str | None,
+    typer.Option(help="Name of the energy; guessed by default.", rich_help_panel=DATA),
+]
+ForcesKey = Annotated[
+    str | None,
+    typer.Option(help="Name of the forces; guessed by default.", rich_help_panel=DATA),
+]
 StressKey = Annotated[
     str | None,
-    typer.Option(help="Name of the stress in the files; `none` ignores it.", rich_help_panel=DATA),
+    typer.Option(
+        help="Name of the stress; guessed by default, `none` ignores stress and virial.",
+        rich_help_panel=DATA,
+    ),
+]
+VirialKey = Annotated[
+    str | None,
+    typer.Option(help="Name of the virial; guessed by default, `none` ignores it.", rich_help_panel=DATA),
+]
+WeightsKey = Annotated[
+    str | None,
+    typer.Option(
+        help="`none` ignores weights in the files that are neither 0 (label left out) nor 1; such files are "
+        "refused by default.",
+        rich_help_panel=DATA,
+    ),
+]
+UnitsKey = Annotated[
+    str | None,
+    typer.Option(
+        help="`none` ignores what the files say of their units; by default labels are converted, or refused.",
+        rich_help_panel=DATA,
+    ),
 ]
 TimeLimit = Annotated[
     str | None,

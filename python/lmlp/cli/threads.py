@@ -9,7 +9,7 @@ def shorten_waiting() -> None:
     """Let idle OpenMP threads spin for some microseconds, then sleep, unless the user has set how they wait.
 
     A step is hundreds of short parallel regions. Threads that sleep at once (``OMP_WAIT_POLICY=PASSIVE``) are
-    woken for each of them: two are slower than one (docs/benchmarks.md, Training). Threads that spin for
+    woken for each of them: two are slower than one (docs/benchmarks/training.md). Threads that spin for
     long take cores from other programs and from a second OpenMP runtime in the same process.
     """
     if "OMP_WAIT_POLICY" in os.environ:

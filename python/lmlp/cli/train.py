@@ -17,6 +17,9 @@ from lmlp.cli.options import (
     StressKey,
     Threads,
     TimeLimit,
+    UnitsKey,
+    VirialKey,
+    WeightsKey,
     overrides,
 )
 
@@ -52,6 +55,9 @@ def command(
     energy_key: EnergyKey = None,
     forces_key: ForcesKey = None,
     stress_key: StressKey = None,
+    virial_key: VirialKey = None,
+    weights_key: WeightsKey = None,
+    units_key: UnitsKey = None,
     output: Annotated[
         Path | None,
         typer.Option("-o", "--output", help="Model file to write, e.g. model.pt.", rich_help_panel=RUN),
@@ -158,7 +164,8 @@ def command(
 
       torchrun --nproc-per-node 4 -m lmlp train config.yaml
 
-    [bold]config.yaml[/bold] has the keys data, valid, output, keys.{energy,forces,stress,virial}, elements,
+    [bold]config.yaml[/bold] has the keys data, valid, output,
+    keys.{energy,forces,stress,virial,weights,units}, elements,
     descriptor.{preset,cutoff,options,open_elements,spec},
     model.{members,hidden,activation,decorrelation,keep,floor,atomic_energies},
     model.baseline.{type,inner,outer,pairs},
@@ -187,6 +194,9 @@ def command(
             "keys.energy": energy_key,
             "keys.forces": forces_key,
             "keys.stress": stress_key,
+            "keys.virial": virial_key,
+            "keys.weights": weights_key,
+            "keys.units": units_key,
             "descriptor.preset": preset,
             "descriptor.cutoff": cutoff,
             "descriptor.open_elements": open_elements or None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from lmlp.calculators.backends import Backend, ModelFacts, SpeciesTable, open_ba
 from lmlp.calculators.prediction import Prediction, check_distances, predict_many
 from lmlp.environments import Environments
 from lmlp.errors import DataError, LMLPError
+from lmlp.io.free_atoms import is_free_atom
 from lmlp.neighbors import find_neighbors
 from lmlp.structure import Structure
 
@@ -77,6 +78,19 @@ class Evaluation:
 
     facts: ModelFacts
     results: Sequence[StructureResult]
+
+    def divided(self) -> tuple[Evaluation, Sequence[StructureResult]]:
+        """Set the free atoms among the structures apart; where there is nothing else, they are structures.
+
+        Their errors are no errors of structures: one of some eV would hide those of thousands.
+        """
+        free = [is_free_atom(r.structure, self.facts.cutoff) for r in self.results]
+        if all(free):
+            return self, []
+        bound = [r for r, is_free in zip(self.results, free, strict=True) if not is_free]
+        return replace(self, results=bound), [
+            r for r, is_free in zip(self.results, free, strict=True) if is_free
+        ]
 
     def metrics(self) -> dict[str, Any]:
         """Return all figures as plain JSON data (keys: docs/evaluation.md)."""

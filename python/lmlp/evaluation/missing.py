@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from lmlp.io.comment import SPELLINGS
 from lmlp.io.labels import CONSTRAINED, LABEL_KEYS
-from lmlp.io.read import read_frames
 from lmlp.structure import Structure
 
 _LABELS = ("energy", "forces", "stress")
 _NAMED = 20
+_OWN = (CONSTRAINED, LABEL_KEYS, SPELLINGS)
 
 
 @dataclass(frozen=True)
@@ -26,27 +27,20 @@ class Missing:
     text: str
 
 
-def missing_labels(structures: Sequence[Structure], files: Sequence[str]) -> Missing | None:
-    """Tell whether no structure has an energy, or none has forces; None if there are both.
-
-    Args:
-        structures: as read.
-        files: where they come from; read once more for the names that they have.
-    """
+def missing_labels(structures: Sequence[Structure]) -> Missing | None:
+    """Tell whether no structure has an energy, or none has forces; None if there are both."""
     present = [name for name in _LABELS if any(getattr(s, name) is not None for s in structures)]
     absent = [name for name in _LABELS[:2] if name not in present]
     if not absent:
         return None
     what = "no label" if not present else "no " + " and no ".join(absent)
-    text = f"{what} is recognized in {len(structures)} structures; {_names(files)}"
+    text = f"{what} is recognized in {len(structures)} structures; {_names(structures)}"
     return Missing(not present, f"{text}; --energy-key and --forces-key name what is not recognized")
 
 
-def _names(files: Sequence[str]) -> str:
-    frames = [frame for file in files for frame in read_frames(file)]
-    hidden = (CONSTRAINED, LABEL_KEYS)
-    entries = dict.fromkeys(name for f in frames for name in f.entries if name not in hidden)
-    columns = dict.fromkeys(name for f in frames for name in f.columns)
+def _names(structures: Sequence[Structure]) -> str:
+    entries = dict.fromkeys(name for s in structures for name in s.info if name not in _OWN)
+    columns = dict.fromkeys(name for s in structures for name in s.columns)
     return f"frames have {_listed(list(entries))}, atoms have {_listed(list(columns))}"
 
 

@@ -29,10 +29,10 @@ def recalibrated(model: ModelData, evaluation: Evaluation) -> ModelData:
 
 
 def held_out(evaluation: Evaluation, elements: list[str]) -> HeldOut:
-    """Collect errors and spreads of an evaluation; ``elements`` in species order."""
+    """Collect errors and spreads of an evaluation, free atoms aside; ``elements`` in species order."""
     from lmlp.elements import atomic_number
 
-    results = evaluation.results
+    results = evaluation.divided()[0].results
     several = evaluation.facts.n_members > 1
     with_energy = [r for r in results if r.structure.energy is not None]
     with_forces = [r for r in results if r.structure.forces is not None]

@@ -13,7 +13,7 @@ from lmlp.errors import DataError
 from lmlp.evaluation import html
 from lmlp.evaluation.compare import Evaluation, StructureResult
 from lmlp.evaluation.environments import environment_section
-from lmlp.evaluation.tables import concatenate, energy_deviations, force_deviations
+from lmlp.evaluation.tables import concatenate, energy_deviations, force_deviations, free_atoms_in_words
 from lmlp.evaluation.worst import worst_section
 from lmlp.metrics import calibrate
 
@@ -69,6 +69,7 @@ def write_report(
         raise DataError(f"{path}: cannot write the report: there is no folder {Path(path).absolute().parent}")
     facts = evaluation.facts
     metrics = evaluation.metrics()
+    evaluation, _ = evaluation.divided()
     parts = [_tiles(metrics)]
     parts.extend(_extra(section) for section in opening)
     parts.append(_accuracy(evaluation, metrics))
@@ -170,6 +171,8 @@ def _accuracy(evaluation: Evaluation, metrics: Mapping[str, Any]) -> str:
         if metrics[key]
     ]
     note = "; ".join(missing) + " and are left out there." if missing else ""
+    if metrics["free_atoms"]:
+        note += f" Isolated atoms are not among the structures: {free_atoms_in_words(metrics['free_atoms'])}."
     return html.section("Errors against the reference", body, note)
 
 

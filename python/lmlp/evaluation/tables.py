@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +19,7 @@ ROUNDING = 1e-9  # of the largest deviation: sums of thousands of terms of eV si
 
 def metrics(evaluation: Evaluation) -> dict[str, Any]:
     """Return all figures as plain JSON data: eV/atom, eV/Å, eV/Å³; None where there is no reference value."""
+    evaluation, free = evaluation.divided()
     results = evaluation.results
     return {
         **error_table(results),
@@ -28,6 +29,7 @@ def metrics(evaluation: Evaluation) -> dict[str, Any]:
         "files": group_table(results, lambda result: result.group),
         "calibration": calibration_table(evaluation),
         "worst": worst_structures(results),
+        "free_atoms": [free_atom_row(result) for result in free],
         "model": {
             "path": evaluation.facts.path,
             "elements": list(evaluation.facts.elements),
@@ -59,6 +61,25 @@ def error_table(results: Sequence[StructureResult]) -> dict[str, Any]:
         stress = summarize(concatenate(stresses))
         table |= {"stress_rmse": stress.rmse, "stress_mae": stress.mae, "n_stress_components": stress.n}
     return table
+
+
+def free_atom_row(result: StructureResult) -> dict[str, Any]:
+    """Energies of a free atom in eV."""
+    return {
+        "source": result.structure.source,
+        "element": symbol(int(result.structure.numbers[0])),
+        "energy": result.prediction.energy,
+        "energy_error": result.energy_error,
+    }
+
+
+def free_atoms_in_words(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Say how well a model knows free atoms, in eV."""
+    return ", ".join(
+        f"{row['element']} {row['energy']:.6g} eV"
+        + ("" if row["energy_error"] is None else f" (wrong by {row['energy_error']:+.3g})")
+        for row in rows
+    )
 
 
 def concatenate(parts: Sequence[np.ndarray]) -> np.ndarray:

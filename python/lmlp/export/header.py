@@ -13,6 +13,7 @@ from lmlp.errors import InvalidArgumentError, ModelFileError
 from lmlp.export import upgrade
 from lmlp.model.baseline import pair_name, parse_baseline
 from lmlp.model.data import ModelData
+from lmlp.model.free_atoms import parse_free_atoms
 
 ACTIVATIONS = ("stanh", "tanh", "tanhshrink", "ssilu", "bounded-ssilu")
 UNITS = {"length": "Angstrom", "energy": "eV"}
@@ -23,8 +24,7 @@ def header_of(data: ModelData, weights_sha256: str) -> dict[str, Any]:
     known_rmse = data.energy_rmse is not None or data.force_rmse is not None
     header = {
         "format": "lmlp-model",
-        # readers of version 1 do not look for a baseline: they must refuse a model that has one
-        "format_version": 1 if data.baseline is None else 2,
+        "format_version": _lowest_version(data),
         "lmlp_version": __version__,
         "units": UNITS,
         "elements": list(data.elements),
@@ -44,7 +44,18 @@ def header_of(data: ModelData, weights_sha256: str) -> dict[str, Any]:
     }
     if data.shortest_distances:
         header["shortest_distances"] = {name: float(r) for name, r in data.shortest_distances.items()}
-    return header if data.baseline is None else {**header, "baseline": plain(data.baseline)}
+    if header["format_version"] >= 2:
+        header["baseline"] = plain(data.baseline)
+    if header["format_version"] >= 3:
+        header["free_atoms"] = plain(data.free_atoms)
+    return header
+
+
+def _lowest_version(data: ModelData) -> int:
+    """Return the oldest version that can hold a model: readers would leave out what they do not know."""
+    if data.free_atoms is not None:
+        return 3
+    return 1 if data.baseline is None else 2
 
 
 def plain(value: Any) -> Any:
@@ -94,6 +105,9 @@ def parse_header(text: bytes) -> dict[str, Any]:
             f"{upgrade.FORMAT_VERSION}, the newest that lmlp {__version__} reads: update lmlp"
         )
     header = upgrade.upgrade(header)
+    for key in ("baseline", "free_atoms"):
+        if key not in header:
+            raise ModelFileError(f"{key!r} is missing")
     if header.get("units") != UNITS:
         raise ModelFileError(f"units {header.get('units')!r} are not {UNITS}")
     return header
@@ -129,6 +143,7 @@ def model_data(header: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> Mode
             calibration=uncertainty.get("calibration") or {},
             provenance=header.get("provenance") or {},
             baseline=header.get("baseline"),
+            free_atoms=header.get("free_atoms"),
             shortest_distances=header.get("shortest_distances") or {},
         )
     except KeyError as error:
@@ -186,6 +201,7 @@ def check_model(data: ModelData) -> None:
             raise ModelFileError(f"shortest_distances: {name!r} is {distance!r}, not Å of a pair of elements")
     try:
         parse_baseline(data.baseline, data.elements, float(data.descriptor["cutoff"]))
+        parse_free_atoms(data.free_atoms, data.elements)
     except (InvalidArgumentError, AttributeError) as error:
         raise ModelFileError(str(error)) from None
     if data.atomic_energies.shape != (n_elements,) or not np.isfinite(data.atomic_energies).all():

@@ -20,7 +20,8 @@ def merge_models(models: Sequence[ModelData], names: Sequence[str]) -> ModelData
 
     Elements, descriptor, layers, activation and atomic energies must be the same. Test errors, uncertainty
     factors and calibration belong to each ensemble and are left out: the new one's have to be measured.
-    Ranges of the features are joined.
+    Ranges of the features are joined. Free atoms must be of the same elements and energies; the smallest
+    densities are kept.
 
     Args:
         models: two or more.
@@ -52,6 +53,7 @@ def merge_models(models: Sequence[ModelData], names: Sequence[str]) -> ModelData
         feature_min=ranges[0],
         feature_max=ranges[1],
         calibration={},
+        free_atoms=_joined_free_atoms(models),
         shortest_distances=_joined_distances(models),
         provenance={"merged": [_origin(m, n) for m, n in zip(models, names, strict=True)], "by": __version__},
     )
@@ -87,6 +89,22 @@ def _difference(a: ModelData, b: ModelData) -> str:
                 f"atomic energy of {element} {float(y)!r} eV instead of {float(x)!r} eV; train all members "
                 "with the same model.atomic_energies"
             )
+    return _free_atoms_difference(a, b)
+
+
+def _free_atoms_difference(a: ModelData, b: ModelData) -> str:
+    """Compare energies of free atoms; below which densities they count is joined.
+
+    A model that lacks one does not know the densities of its data either, which the term must not reach.
+    """
+    for element in a.elements:
+        x, y = ((m.free_atoms or {}).get(element, {}).get("energy") for m in (a, b))
+        if (x is None) != (y is None) or (x is not None and abs(x - y) > _SAME_ENERGY):
+            told = [f"{e!r} eV" if e is not None else "none" for e in (y, x)]
+            return (
+                f"energy of the free atom of {element} {told[0]} instead of {told[1]}; train all members "
+                "with the same free atoms"
+            )
     return ""
 
 
@@ -120,6 +138,17 @@ def _check_members(models: Sequence[ModelData], names: Sequence[str]) -> None:
                     "uncertainty too small"
                 )
             seen[key] = here
+
+
+def _joined_free_atoms(models: Sequence[ModelData]) -> dict[str, Any] | None:
+    """Return the free atoms with the smallest densities: the term is zero on the data of all models."""
+    blocks = [m.free_atoms for m in models if m.free_atoms is not None]
+    if not blocks:
+        return None
+    return {
+        element: {**entry, "density": min(block[element]["density"] for block in blocks)}
+        for element, entry in blocks[0].items()
+    }
 
 
 def _joined_distances(models: Sequence[ModelData]) -> dict[str, float]:

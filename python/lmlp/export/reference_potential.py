@@ -92,6 +92,18 @@ def baseline_energy(data: ModelData, a: int, b: int, r: Tensor) -> Tensor:
     return energy
 
 
+def free_atom_energy(data: ModelData, member: int, element: int, vectors: Tensor) -> Tensor:
+    """Evaluate what free atoms add to a member's energy of an atom with neighbors at ``vectors``, in eV."""
+    entry = (data.free_atoms or {}).get(data.elements[element])
+    if entry is None:
+        return torch.zeros((), dtype=torch.float64)
+    squares = (vectors**2).sum(1) / float(data.descriptor["cutoff"]) ** 2
+    filling = ((1.0 - squares[squares < 1.0]) ** 3).sum() / entry["density"]
+    nothing = torch.zeros(data.n_features, dtype=torch.float64)
+    alone = data.atomic_energies[element] + network_energy(data, member, element, nothing)
+    return (entry["energy"] - alone) * (1.0 - filling.clamp(max=1.0)) ** 3
+
+
 def reference_results(data: ModelData, environments: Environments, species: np.ndarray) -> MemberResults:
     """Evaluate every member with the reference descriptor and automatic differentiation.
 
@@ -115,6 +127,7 @@ def reference_results(data: ModelData, environments: Environments, species: np.n
                 repulsion = repulsion + baseline_energy(data, element, neighbor, vector.norm()) / 2.0
         for m in range(data.n_members):
             energy = network_energy(data, m, element, features) + repulsion
+            energy = energy + free_atom_energy(data, m, element, vectors)
             energies[m, i] = energy.item() + data.atomic_energies[element]
             if len(neighbors):
                 gradients[m, pairs] = torch.autograd.grad(energy, vectors, retain_graph=True)[0].numpy()

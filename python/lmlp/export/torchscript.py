@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from lmlp.descriptor.reference import ReferenceDescriptor
 from lmlp.errors import InvalidArgumentError
+from lmlp.export.free_atoms import FreeAtomsModule
 from lmlp.export.zbl import ZblModule
 from lmlp.model.data import ModelData
 
@@ -56,7 +57,9 @@ class PotentialModule(nn.Module):
         self.layers = nn.ModuleList(
             [MemberLinear(_tensor(w), _tensor(b)) for w, b in zip(data.weights, data.biases, strict=True)]
         )
-        self.baseline = ZblModule(data.baseline, list(data.elements), float(data.descriptor["cutoff"]))
+        elements, cutoff = list(data.elements), float(data.descriptor["cutoff"])
+        self.baseline = ZblModule(data.baseline, elements, cutoff)
+        self.free_atoms = FreeAtomsModule(data.free_atoms, elements, data.atomic_energies, cutoff)
         self.activation = data.activation
         self.n_members = data.n_members
         self.n_elements = len(data.elements)
@@ -111,7 +114,7 @@ class PotentialModule(nn.Module):
             )
 
     def forward(self, features: Tensor, species: Tensor) -> Tensor:
-        """Evaluate the networks on given features; a baseline, which needs distances, is not in it.
+        """Evaluate the networks on given features; what needs distances (baseline, free atoms) is not in it.
 
         Args:
             features: ``[n, n_features]``.
@@ -199,7 +202,14 @@ class PotentialModule(nn.Module):
                 member_gradients.index_add_(
                     1, near, (0.5 * pair_gradients).expand(self.n_members, near.size(0), 3)
                 )
-        result = {"energies": self.add_atomic_energies(energies, species), "pair_gradients": gradients}
+        energies = self.add_atomic_energies(energies, species)
+        if self.free_atoms.active():
+            nothing = torch.zeros(
+                (1, self.n_elements, self.scale.size(2)), dtype=dtype, device=vectors.device
+            )
+            alone = self.network_energies(nothing, torch.arange(self.n_elements, device=vectors.device))
+            energies = self.free_atoms(alone, energies, gradients, member_gradients, species, center, vectors)
+        result = {"energies": energies, "pair_gradients": gradients}
         if members:
             result["member_pair_gradients"] = member_gradients
         return result

@@ -8,7 +8,7 @@ from typing import Any
 from lmlp.errors import ModelFileError
 
 # The newest that this version of lmlp reads; what it writes is the oldest that can hold the model.
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 
 
 def upgrade_v1(header: dict[str, Any]) -> dict[str, Any]:
@@ -18,8 +18,15 @@ def upgrade_v1(header: dict[str, Any]) -> dict[str, Any]:
     return {**header, "baseline": None}
 
 
+def upgrade_v2(header: dict[str, Any]) -> dict[str, Any]:
+    """Version 3 came with free atoms; older readers would leave them out without a word."""
+    if "free_atoms" in header:
+        raise ModelFileError("free_atoms in a file of an older format version than 3, which knows none")
+    return {**header, "free_atoms": None}
+
+
 # N -> function that turns the `lmlp.json` of version N into that of version N + 1. Version 1 is the first.
-UPGRADES: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {1: upgrade_v1}
+UPGRADES: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {1: upgrade_v1, 2: upgrade_v2}
 
 
 def upgrade(header: dict[str, Any]) -> dict[str, Any]:

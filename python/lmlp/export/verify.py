@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -58,8 +58,9 @@ def verify_model_file(path: str | Path, data: ModelData, seed: int = 0) -> list[
     """Check that a file gives the model back: same bits of the weights, same energies and gradients.
 
     Reference, TorchScript and core are compared on a random periodic triclinic structure with every element
-    of the model, on one center of a dense structure, on one atom alone, and, where there is a baseline, on
-    dimers of all pairs of elements within its reach.
+    of the model, on one center of a dense structure, on an atom alone of every element, where there is a
+    baseline on dimers of all pairs of elements within its reach, and where there are free atoms on dimers
+    that are about to become them.
 
     Args:
         path: the model file.
@@ -84,10 +85,12 @@ def verify_model_file(path: str | Path, data: ModelData, seed: int = 0) -> list[
         cases = [
             (list_pairs(_diluted(structure, cutoff), cutoff), species),
             (_first_centers(list_pairs(structure, cutoff), 1), species),
-            (_first_centers(list_pairs(structure, 0.0), 1), species),
+            (_first_centers(list_pairs(structure, 0.0), len(data.elements)), species),
         ]
         if data.baseline is not None:
             cases.append(_close_pairs(data))
+        if data.free_atoms:
+            cases.append(_loose_pairs(data, data.free_atoms))
         for environments, kinds in cases:
             reference = reference_results(data, environments, kinds)
             scripted = _torchscript_results(module, environments, kinds)
@@ -127,17 +130,35 @@ def _close_pairs(data: ModelData) -> tuple[Environments, np.ndarray]:
     pairs = [(a, b) for a in range(n) for b in range(a, n)]
     assert data.baseline is not None
     radii = [data.baseline["pairs"][pair_name(data.elements[a], data.elements[b])] for a, b in pairs]
-    rows = np.arange(2 * len(pairs), dtype=np.int64)
+    # below the inner radius, in the switching and near its end, in turn
+    distances = [
+        (0.7 * inner or 0.1 * outer, 0.5 * (inner + outer), 0.9 * outer)[k % 3]
+        for k, (inner, outer) in enumerate(radii)
+    ]
+    return _dimers(distances), np.array(pairs).ravel()
+
+
+def _loose_pairs(data: ModelData, free: dict[str, Any]) -> tuple[Environments, np.ndarray]:
+    """Put dimers of the elements with free atoms side by side, at distances where the switching is."""
+    cutoff = float(data.descriptor["cutoff"])
+    kinds = [e for e, name in enumerate(data.elements) if name in free]
+    distances = []
+    for k, e in enumerate(kinds):
+        # one neighbor may not be enough for the share of the density
+        overlap = min((0.1, 0.4, 0.8)[k % 3] * free[data.elements[e]]["density"], 0.7)
+        distances.append(cutoff * float(np.sqrt(1.0 - overlap ** (1.0 / 3.0))))
+    return _dimers(distances), np.repeat(kinds, 2)
+
+
+def _dimers(distances: Sequence[float]) -> Environments:
+    """Put dimers side by side, too far from each other to be neighbors."""
+    rows = np.arange(2 * len(distances), dtype=np.int64)
     vectors = np.zeros((len(rows), 3))
-    for k, (inner, outer) in enumerate(radii):
-        # below the inner radius, in the switching and near its end, in turn
-        distance = (0.7 * inner or 0.1 * outer, 0.5 * (inner + outer), 0.9 * outer)[k % 3]
-        vectors[2 * k] = distance * np.array([2.0, -1.0, 2.0]) / 3.0
-        vectors[2 * k + 1] = -vectors[2 * k]
-    environments = Environments(
+    vectors[::2] = np.outer(distances, np.array([2.0, -1.0, 2.0]) / 3.0)
+    vectors[1::2] = -vectors[::2]
+    return Environments(
         np.arange(len(rows) + 1, dtype=np.int64), rows ^ 1, vectors, np.zeros((len(rows), 3), dtype=np.int32)
     )
-    return environments, np.array(pairs).ravel()
 
 
 def _first_centers(environments: Environments, n: int) -> Environments:

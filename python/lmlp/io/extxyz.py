@@ -6,24 +6,21 @@ The format is that of ASE and ovito: a line with the number of atoms, a line of 
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from lmlp.errors import DataError, UnknownElementError
+from lmlp.io.comment import FALSE, TRUE, convert, spellings, split_pairs
 from lmlp.io.frame import Frame
 
-_TRUE = {"T", "True", "true", "TRUE"}
-_FALSE = {"F", "False", "false", "FALSE"}
-# key, key=word or key="some words"
-_PLAIN = re.compile(
-    r"""\s*([^\s="'{}\[\]\\]+)(?:\s*=\s*(?:"([^"\\]*)"|([^\s="'{}\[\]\\]+))(?=\s|$)|(?=\s+[^\s=]|\s*$))\s*"""
-)
 _PROPERTY_TYPES = {"R", "I", "S", "L"}
+_COUNT = re.compile(r"[0-9]+", re.ASCII)
+_SPECIAL = ("lattice", "properties", "pbc")
+_COLUMNS = ("species", "pos", "move_mask")
 
 
 @dataclass(frozen=True)
@@ -58,58 +55,28 @@ def split_frames(lines: Iterable[str], file: str) -> Iterator[RawFrame]:
 
 
 def _atom_count(line: str, where: str) -> int:
-    try:
-        count = int(line)
-    except ValueError:
-        raise DataError(f"{where}: expected the number of atoms, found {line.strip()[:60]!r}") from None
+    if not _COUNT.fullmatch(line.strip()) or len(line) > 30:
+        raise DataError(f"{where}: expected the number of atoms, found {line.strip()[:60]!r}")
+    count = int(line)
     if count < 1:
         raise DataError(f"{where}: a frame of {count} atoms")
     return count
 
 
-def parse_comment(text: str) -> dict[str, Any]:
-    """Parse ``key=value`` pairs: numbers, arrays, T/F, ``_JSON``; a key alone means True."""
-    pairs: dict[str, Any] = {}
-    position = 0
-    while position < len(text):
-        found = _PLAIN.match(text, position)
-        if found is None:  # escapes, brackets, quoted keys: leave them to ASE, which is slower
-            from ase.io.extxyz import key_val_str_to_dict
-
-            return dict(key_val_str_to_dict(text))
-        value = found[2] if found[2] is not None else found[3]
-        pairs[found[1]] = True if value is None else _convert(value)
-        position = found.end()
-    return pairs
-
-
-def _convert(value: str) -> Any:
-    words = re.findall(r"[^\s,]+", value)
-    for kind in (int, float):
-        try:
-            numbers = [kind(w) for w in words]
-        except ValueError:
-            continue
-        if len(numbers) == 1:
-            return numbers[0]
-        if numbers:
-            return np.array(numbers)
-    if words and all(w in _TRUE or w in _FALSE for w in words):
-        booleans = [w in _TRUE for w in words]
-        return booleans[0] if len(booleans) == 1 else np.array(booleans)
-    if value.startswith("_JSON "):
-        return json.loads(value[len("_JSON ") :])
-    return value
-
-
 def parse_frame(raw: RawFrame, file: str) -> Frame:
-    """Turn the lines of one frame into arrays; raise DataError naming file, frame and line."""
+    """Turn the lines of one frame into arrays; raise DataError naming file, frame and line.
+
+    ``Lattice``, ``Properties`` and ``pbc``, and the columns ``species``, ``pos``, ``Z`` and ``move_mask`` are
+    known in any case.
+    """
     source = f"{file}:{raw.index}"
     where = f"{file}: frame {raw.index}"
     try:
-        entries = parse_comment(raw.comment)
-        layout = _parse_properties(entries.pop("Properties", "species:S:1:pos:R:3"))
-        cell, pbc = _cell_and_pbc(entries)
+        pairs = split_pairs(raw.comment)
+        special = _take_special(pairs)
+        layout = _parse_properties(special.get("properties") or "species:S:1:pos:R:3")
+        cell, pbc = _cell_and_pbc(special)
+        entries = {key: convert(text) for key, text in pairs.items()}
     except (ValueError, TypeError) as error:
         raise DataError(f"{where} (line {raw.line + 1}): bad comment line: {error}") from error
     columns = _parse_columns(raw, layout, where)
@@ -118,37 +85,60 @@ def parse_frame(raw: RawFrame, file: str) -> Frame:
         raise DataError(
             f"{where} (line {raw.line + 1}): no pos in Properties; there are {', '.join(columns)}"
         )
-    positions = np.atleast_2d(np.asarray(columns.pop("pos"), dtype=np.float64))
-    constrained = _constrained(columns)
-    return Frame(numbers, positions, cell, pbc, source, entries, columns, constrained)
+    positions = columns.pop("pos")
+    if positions.dtype.kind not in "fi" or positions.shape != (len(numbers), 3):
+        raise DataError(f"{where} (line {raw.line + 1}): pos in Properties must be pos:R:3")
+    constrained = _constrained(columns, raw, where)
+    spelled = spellings(pairs, entries)
+    return Frame(
+        numbers, positions.astype(np.float64), cell, pbc, source, entries, columns, spelled, constrained
+    )
+
+
+def _take_special(pairs: dict[str, str | None]) -> dict[str, str | None]:
+    """Take out the keys of the format, in whatever case they are; two spellings must say the same."""
+    found: dict[str, str | None] = {}
+    names: dict[str, str] = {}
+    for key in [k for k in pairs if k.lower() in _SPECIAL]:
+        name, text = key.lower(), pairs.pop(key)
+        if name in found and (text or "").split() != (found[name] or "").split():
+            raise ValueError(f"{names[name]} and {key} differ: {found[name]!r} and {text!r}")
+        found[name], names[name] = text, key
+    return found
 
 
 def _parse_properties(text: str) -> list[tuple[str, str, int]]:
-    fields = str(text).split(":")
+    fields = text.split(":")
     if len(fields) % 3:
         raise ValueError(f"Properties={text!r} is not a list of name:type:columns")
-    layout = [(n, t, int(c)) for n, t, c in zip(fields[::3], fields[1::3], fields[2::3], strict=True)]
-    for name, kind, count in layout:
-        if kind not in _PROPERTY_TYPES or count < 1:
+    layout = []
+    for name, kind, count in zip(fields[::3], fields[1::3], fields[2::3], strict=True):
+        number = int(count) if _COUNT.fullmatch(count) and len(count) < 10 else 0
+        if kind.upper() not in _PROPERTY_TYPES or number < 1:
             raise ValueError(
                 f"Properties: {name}:{kind}:{count}; types are R, I, S, L and columns at least 1"
             )
+        layout.append((name.lower() if name.lower() in _COLUMNS else name, kind.upper(), number))
+    names = [name for name, _, _ in layout]
+    for name in names:
+        if names.count(name) > 1:
+            raise ValueError(f"Properties name {name} twice")
     return layout
 
 
-def _cell_and_pbc(entries: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
-    lattice = entries.pop("Lattice", None)
+def _cell_and_pbc(special: dict[str, str | None]) -> tuple[np.ndarray, np.ndarray]:
     cell = np.zeros((3, 3))
-    if lattice is not None:
-        flat = np.asarray(lattice, dtype=np.float64)
-        if flat.size != 9:
-            raise ValueError(f"Lattice has {flat.size} numbers, not 9")
-        # rows are vectors; a 3x3 array comes from ASE's parser, which transposes
-        cell = flat.reshape(3, 3) if flat.ndim == 1 else flat.T.copy()
-    pbc = np.asarray(entries.pop("pbc", lattice is not None))
-    if pbc.dtype != bool or pbc.size not in (1, 3):
-        raise ValueError(f"pbc={pbc.tolist()!r} is not one or three of T and F")
-    return cell, np.array(np.broadcast_to(pbc, 3))
+    if "lattice" in special:
+        words = re.findall(r"[^\s,]+", special["lattice"] or "")
+        if len(words) != 9:
+            raise ValueError(f"Lattice has {len(words)} numbers, not 9")
+        cell = np.array([float(w) for w in words]).reshape(3, 3)
+    if "pbc" not in special:
+        return cell, np.full(3, "lattice" in special)
+    words = re.findall(r"[^\s,]+", special["pbc"] or "T")
+    if len(words) not in (1, 3) or not all(w in TRUE or w in FALSE for w in words):
+        raise ValueError(f"pbc={special['pbc']!r} is not one or three of T and F")
+    return cell, np.array(np.broadcast_to([w in TRUE for w in words], 3))
 
 
 def _parse_columns(raw: RawFrame, layout: list[tuple[str, str, int]], where: str) -> dict[str, np.ndarray]:
@@ -186,47 +176,95 @@ def _convert_column(block: np.ndarray, kind: str, context: tuple[RawFrame, str, 
     if kind == "S":
         return block.astype(str)
     if kind == "L":
-        return np.isin(block.astype(str), list(_TRUE))
-    convert: type = float if kind == "R" else int
+        return _checked(block, _to_bool, "neither T nor F", context)
+    convert_word: Callable[[str], Any] = _to_real if kind == "R" else _to_integer
     try:
-        return np.array([convert(w) for w in block.ravel()]).reshape(block.shape)
+        values = [float(w) for w in block.ravel()] if kind == "R" else [int(w) for w in block.ravel()]
+        if any("_" in line for line in context[0].atoms):  # Python takes 1_0 for 10
+            raise ValueError
     except ValueError:
-        raw, name, where = context
-        for n, row in enumerate(block):
-            for word in np.atleast_1d(row):
-                try:
-                    convert(word)
-                except ValueError:
-                    raise DataError(
-                        f"{where} (line {raw.line + 2 + n}): {name} of atom {n}: {word!r} is not a number"
-                    ) from None
-        raise
+        return _checked(block, convert_word, "not a number", context)
+    if kind == "I" and not all(-(2**63) <= v < 2**63 for v in values):
+        return block.astype(str)
+    return np.array(values).reshape(block.shape)
+
+
+def _checked(
+    block: np.ndarray, convert_word: Callable[[str], Any], complaint: str, context: tuple[RawFrame, str, str]
+) -> np.ndarray:
+    """Convert word by word; raise DataError for the first that cannot be."""
+    raw, name, where = context
+    values = []
+    for n, row in enumerate(block):
+        for word in np.atleast_1d(row):
+            try:
+                values.append(convert_word(word))
+            except ValueError:
+                raise DataError(
+                    f"{where} (line {raw.line + 2 + n}): {name} of atom {n}: {str(word)!r} is {complaint}"
+                ) from None
+    return np.array(values).reshape(block.shape)
+
+
+def _to_bool(word: str) -> bool:
+    if word not in TRUE and word not in FALSE:
+        raise ValueError
+    return word in TRUE
+
+
+def _to_real(word: str) -> float:
+    return float(word.replace("_", "no"))
+
+
+def _to_integer(word: str) -> int:
+    return int(word.replace("_", "no"))
 
 
 def _atomic_numbers(columns: dict[str, np.ndarray], raw: RawFrame, where: str) -> np.ndarray:
+    """Take the elements from ``species`` (symbols, or atomic numbers) or ``Z``; both must agree."""
+    names = {"species", "Z"} & columns.keys() or {"z"} & columns.keys()
+    found = [_elements(name, columns.pop(name), raw, where) for name in sorted(names)]
+    if not found:
+        raise DataError(f"{where} (line {raw.line + 1}): neither species nor Z in Properties")
+    for n in np.flatnonzero(found[0] != found[-1])[:1]:
+        raise DataError(
+            f"{where} (line {raw.line + 2 + int(n)}): species and Z of atom {n} are different elements"
+        )
+    return found[0]
+
+
+def _elements(name: str, column: np.ndarray, raw: RawFrame, where: str) -> np.ndarray:
     from ase.data import atomic_numbers, chemical_symbols
 
-    if "species" in columns:
-        symbols = [s.capitalize() for s in columns.pop("species")]
-        columns.pop("Z", None)
-        for n, symbol in enumerate(symbols):
-            if atomic_numbers.get(symbol, 0) < 1:
+    if column.ndim != 1 or column.dtype.kind not in "USi":
+        raise DataError(
+            f"{where} (line {raw.line + 1}): {name} in Properties must be {name}:S:1 (symbols) or "
+            f"{name}:I:1 (atomic numbers)"
+        )
+    if column.dtype.kind == "i":
+        for n, z in enumerate(column):
+            if not 1 <= z < len(chemical_symbols):
                 raise UnknownElementError(
-                    f"{where} (line {raw.line + 2 + n}): atom {n} is {symbol!r}, which is no element"
+                    f"{where} (line {raw.line + 2 + n}): atom {n} has atomic number {z}"
                 )
-        return np.array([atomic_numbers[s] for s in symbols], dtype=np.int32)
-    if "Z" not in columns:
-        raise DataError(f"{where} (line {raw.line + 1}): neither species nor Z in Properties")
-    numbers = np.asarray(columns.pop("Z"), dtype=np.int32)
-    for n, z in enumerate(numbers):
-        if not 1 <= z < len(chemical_symbols):
-            raise UnknownElementError(f"{where} (line {raw.line + 2 + n}): atom {n} has atomic number {z}")
-    return numbers
+        return column.astype(np.int32)
+    symbols = [s.capitalize() for s in column]
+    for n, symbol in enumerate(symbols):
+        if atomic_numbers.get(symbol, 0) < 1:
+            raise UnknownElementError(
+                f"{where} (line {raw.line + 2 + n}): atom {n} is {symbol!r}, which is no element"
+            )
+    return np.array([atomic_numbers[s] for s in symbols], dtype=np.int32)
 
 
-def _constrained(columns: dict[str, np.ndarray]) -> list[int]:
+def _constrained(columns: dict[str, np.ndarray], raw: RawFrame, where: str) -> list[int]:
+    """Return the atoms that ``move_mask`` holds; a mask per direction stays as a column, to be written."""
     mask = columns.pop("move_mask", None)
     if mask is None:
         return []
-    free = np.asarray(mask).astype(bool).reshape(len(mask), -1)
+    if mask.dtype.kind not in "bi":
+        raise DataError(f"{where} (line {raw.line + 1}): move_mask in Properties must be of type L or I")
+    free = mask.astype(bool).reshape(len(mask), -1)
+    if mask.ndim > 1:
+        columns["move_mask"] = mask
     return [int(i) for i in np.flatnonzero(~free.all(axis=1))]

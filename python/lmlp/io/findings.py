@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from lmlp.io.composition import composition_matrix, formula, residuals, spread
+from lmlp.io.composition import composition_matrix, residuals, spread
+from lmlp.io.free_atoms import DEFAULT_CUTOFF, is_free_atom
 from lmlp.io.geometry import Geometry, equal_geometries
 from lmlp.io.keys import LABELS, is_free_energy, lookalikes
 from lmlp.io.labels import CONSTRAINED, LABEL_KEYS
@@ -50,19 +51,31 @@ class Finding:
         return {"level": self.level, "code": self.code, "message": self.message, "frames": self.frames}
 
 
-def find_all(structures: Sequence[Structure], geometries: Sequence[Geometry]) -> list[Finding]:
-    """Run every check; errors first, then warnings, then notes."""
+def find_all(
+    structures: Sequence[Structure], geometries: Sequence[Geometry], cutoff: float = DEFAULT_CUTOFF
+) -> list[Finding]:
+    """Run every check; errors first, then warnings, then notes.
+
+    Atoms without neighbors within the cutoff in Å are free: what is said of structures is not said of them.
+    """
+    bound = [i for i, s in enumerate(structures) if not is_free_atom(s, cutoff)]
+    bonded, shapes = [structures[i] for i in bound], [geometries[i] for i in bound]
     found = [
         *check_labels(structures),
         *check_keys(structures),
-        *check_distances(structures, geometries),
-        *check_equal_geometries(structures),
-        *check_levels(structures, geometries),
-        *check_energies(structures),
+        *check_distances(bonded, shapes),
+        *check_equal_geometries(bonded),
+        *check_levels(bonded, shapes),
+        *check_energies(bonded),
         *check_forces(structures),
         *check_constraints(structures),
     ]
-    return sorted(found, key=lambda f: ("error", "warning", "note").index(f.level))
+    return by_level(found)
+
+
+def by_level(findings: Sequence[Finding]) -> list[Finding]:
+    """Sort findings: errors first, then warnings, then notes."""
+    return sorted(findings, key=lambda f: ("error", "warning", "note").index(f.level))
 
 
 def _sources(structures: Sequence[Structure]) -> list[str]:
@@ -83,7 +96,9 @@ def check_labels(structures: Sequence[Structure]) -> list[Finding]:
         everywhere = len(missing) == len(structures)
         level = "error" if everywhere and label == "energy" else "warning"
         message = f"no {label} in {len(missing)} of {len(structures)} structures"
-        likely = sorted({n for s in missing for n in lookalikes(label, s.info)})
+        likely = sorted(
+            {n for s in missing for n in lookalikes(label, s.columns if label == "forces" else s.info)}
+        )
         if likely:
             message += f"; is it {' or '.join(likely)}? name it with --{label}-key"
         if label == "forces" and all(len(s) == 1 for s in missing):
@@ -222,15 +237,10 @@ def _what_separates(lower: list[Structure], upper: list[Structure]) -> str:
 
 
 def check_energies(structures: Sequence[Structure]) -> list[Finding]:
-    """Energies per atom that no composition explains, and isolated atoms."""
-    found = []
-    single = [s for s in structures if len(s) == 1]
-    if single:
-        message = f"{len(single)} isolated atoms: {', '.join(sorted({formula(s) for s in single}))}"
-        found.append(Finding("note", "isolated-atoms", message, _sources(single)))
-    usable = [s for s in structures if s.energy is not None and len(s) > 1]
+    """Energies per atom that no composition explains, among structures that are no free atoms."""
+    usable = [s for s in structures if s.energy is not None]
     if len(usable) < 8:
-        return found
+        return []
     counts = composition_matrix(usable)[1]
     left = residuals(counts, np.array([s.energy for s in usable], dtype=float))
     deviation = np.abs(left - np.median(left))
@@ -241,8 +251,8 @@ def check_energies(structures: Sequence[Structure]) -> list[Finding]:
             f"{len(far)} structures with unusual energies: up to {deviation[far[0]]:.3g} eV/atom from the "
             f"rest after the fit of atomic energies, whose spread is {spread(left):.3g} eV/atom"
         )
-        found.append(Finding("warning", "energy-outliers", message, [usable[i].source for i in far]))
-    return found
+        return [Finding("warning", "energy-outliers", message, [usable[i].source for i in far])]
+    return []
 
 
 def check_forces(structures: Sequence[Structure]) -> list[Finding]:

@@ -20,6 +20,7 @@ class Frame:
         source: file and 0-based frame, e.g. ``train.xyz:17``.
         entries: per-structure entries.
         columns: per-atom entries, first axis ``n_atoms``.
+        spellings: texts of entries that would be written otherwise (lmlp.io.comment).
         constrained: indices of atoms that a constraint holds.
     """
 
@@ -30,6 +31,7 @@ class Frame:
     source: str
     entries: dict[str, Any] = field(default_factory=dict)
     columns: dict[str, np.ndarray] = field(default_factory=dict)
+    spellings: dict[str, str | None] = field(default_factory=dict)
     constrained: list[int] = field(default_factory=list)
 
     def __len__(self) -> int:

@@ -3,14 +3,13 @@
 Layout (attributes ``format = lmlp-structures``, ``version = 1``), units Å, eV, eV/Å, eV/Å³:
 
     n_atoms [S]   cell [S, 3, 3]   pbc [S, 3]   energy [S]   stress [S, 3, 3]   info [S] (JSON)
-    numbers [A]   positions [A, 3]   forces [A, 3]
+    numbers [A]   positions [A, 3]   forces [A, 3]   columns (lmlp.io.hdf5_columns)
 
 A label that a structure lacks is NaN.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,8 +17,12 @@ from typing import Any
 import numpy as np
 
 from lmlp.errors import DataError
+from lmlp.io.comment import SPELLINGS
 from lmlp.io.frame import Frame
-from lmlp.io.labels import CONSTRAINED, LABEL_KEYS
+from lmlp.io.hdf5_columns import Columns, write_columns
+from lmlp.io.labels import CONSTRAINED
+from lmlp.io.losses import HDF5, writable_columns, writable_entries
+from lmlp.io.plain import from_json, to_json
 from lmlp.structure import Structure
 
 SUFFIXES = (".h5", ".hdf5")
@@ -56,13 +59,15 @@ def write_hdf5(path: Path, structures: Sequence[Structure]) -> None:
         file.create_dataset("positions", data=np.concatenate([s.positions for s in structures]), **options)
         forces = [np.full((len(s), 3), np.nan) if s.forces is None else s.forces for s in structures]
         file.create_dataset("forces", data=np.concatenate(forces), **options)
-        entries = [{k: v for k, v in s.info.items() if k != LABEL_KEYS} for s in structures]
-        info = [json.dumps(e, default=_plain) for e in entries]
+        info = [to_json(_entries(s)) for s in structures]
         file.create_dataset("info", data=np.array(info, dtype=object), dtype=text)
+        columns = [{n: s.columns[n] for n in writable_columns(s, HDF5)} for s in structures]
+        write_columns(file, columns, text, options)
 
 
-def _plain(value: Any) -> Any:
-    return value.tolist() if isinstance(value, np.ndarray | np.generic) else str(value)
+def _entries(structure: Structure) -> dict[str, Any]:
+    keys = [*writable_entries(structure, HDF5), CONSTRAINED, SPELLINGS]
+    return {k: structure.info[k] for k in keys if k in structure.info}
 
 
 def read_hdf5_frames(path: Path, selection: slice = slice(None)) -> Iterator[Frame]:
@@ -80,8 +85,10 @@ def read_hdf5_frames(path: Path, selection: slice = slice(None)) -> Iterator[Fra
         _check(file, path)
         n_atoms = file["n_atoms"][:]
         first = np.concatenate([[0], np.cumsum(n_atoms)])
+        columns = Columns(file, n_atoms)
         for index in range(*selection.indices(len(n_atoms))):
-            yield _frame(file, index, slice(int(first[index]), int(first[index + 1])), path)
+            atoms = slice(int(first[index]), int(first[index + 1]))
+            yield _frame(file, index, atoms, path, columns.of(index))
 
 
 def _check(file: Any, path: Path) -> None:
@@ -102,9 +109,9 @@ def _check(file: Any, path: Path) -> None:
         raise DataError(f"{path}: no frame in the file")
 
 
-def _frame(file: Any, index: int, atoms: slice, path: Path) -> Frame:
-    entries = json.loads(file["info"].asstr()[index])
-    constrained = entries.pop(CONSTRAINED, [])
+def _frame(file: Any, index: int, atoms: slice, path: Path, columns: dict[str, np.ndarray]) -> Frame:
+    entries = from_json(file["info"].asstr()[index])
+    constrained, spellings = entries.pop(CONSTRAINED, []), entries.pop(SPELLINGS, {})
     energy, stress = float(file["energy"][index]), file["stress"][index]
     if not np.isnan(energy):
         entries["energy"] = energy
@@ -118,6 +125,7 @@ def _frame(file: Any, index: int, atoms: slice, path: Path) -> Frame:
         pbc=file["pbc"][index].astype(bool),
         source=f"{path}:{index}",
         entries=entries,
-        columns={} if np.isnan(forces).all() else {"forces": forces},
+        columns=columns if np.isnan(forces).all() else {**columns, "forces": forces},
+        spellings=spellings,
         constrained=[int(i) for i in constrained],
     )

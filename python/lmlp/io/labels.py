@@ -7,8 +7,12 @@ from typing import Any
 import numpy as np
 
 from lmlp.errors import DataError, GeometryError
+from lmlp.io.comment import SPELLINGS
+from lmlp.io.declared import convert_units
 from lmlp.io.frame import Frame
 from lmlp.io.keys import LABELS, NONE, DataKeys, candidates, is_free_energy
+from lmlp.io.notes import Notes
+from lmlp.io.weights import obey_weights
 from lmlp.structure import Structure
 
 LABEL_KEYS = "label_keys"
@@ -24,29 +28,44 @@ SAME_STRESS = 1e-4  # eV/Å³ (16 MPa): stress and −virial/V of one frame may 
 SAME_VALUE = 1e-6
 
 
-def to_structure(frame: Frame, keys: DataKeys) -> Structure:
-    """Pick the labels of a frame by ``keys``; raise DataError naming the frame where they are ambiguous."""
+def to_structure(frame: Frame, keys: DataKeys, notes: Notes) -> Structure | None:
+    """Pick the labels of a frame by ``keys``, in eV and Å.
+
+    Returns:
+        the structure; None if the file says that it is left out. ``notes`` hear why, and what was converted.
+
+    Raises:
+        DataError, GeometryError: ambiguous or impossible labels or geometry; the frame is named.
+    """
     _check_geometry(frame)
-    names = {label: _choose(label, frame, keys) for label in LABELS}
-    energy = None if names["energy"] is None else _energy(frame, names["energy"])
-    forces = None if names["forces"] is None else _forces(frame, names["forces"])
-    stress = _stress(frame, names)
+    read = {label: _choose(label, frame, keys) for label in LABELS}
+    names = obey_weights(frame, read, keys, notes)
+    if names is None:
+        return None
+    frame = convert_units(frame, names, keys, notes)
     used = {label: name for label, name in names.items() if name is not None}
-    info = {k: v for k, v in frame.entries.items() if k not in used.values()}
+    # a label of weight 0 goes too: written again, it would be one
+    gone = {name for label, name in read.items() if name is not None}
+    info = {k: v for k, v in frame.entries.items() if k not in gone}
+    stress = _stress(frame, names)
     if used:
         info[LABEL_KEYS] = used
     if frame.constrained:
         info[CONSTRAINED] = list(frame.constrained)
+    spellings = {k: v for k, v in frame.spellings.items() if k in info}
+    if spellings:
+        info[SPELLINGS] = spellings
     return Structure(
         numbers=frame.numbers,
         positions=frame.positions,
         cell=frame.cell,
         pbc=frame.pbc,
-        energy=energy,
-        forces=forces,
+        energy=None if names["energy"] is None else _energy(frame, names["energy"]),
+        forces=None if names["forces"] is None else _forces(frame, names["forces"]),
         stress=stress,
         source=frame.source,
         info=info,
+        columns={k: v for k, v in frame.columns.items() if k not in gone},
     )
 
 
@@ -64,7 +83,7 @@ def _choose(label: str, frame: Frame, keys: DataKeys) -> str | None:
         # energy and free energy of one calculation differ by the smearing term: not a contradiction
         found = [n for n in found if not is_free_energy(n)] or found
     for other in found[1:]:
-        if not _same(store[found[0]], store[other]):
+        if not _same(label, store[found[0]], store[other]):
             raise DataError(
                 f"{frame.source}: which is the {label}: {' or '.join(found)}? They differ; name one "
                 f"(DataKeys({label}=...), on the command line --{label}-key)"
@@ -72,12 +91,23 @@ def _choose(label: str, frame: Frame, keys: DataKeys) -> str | None:
     return found[0] if found else None
 
 
-def _same(a: Any, b: Any) -> bool:
+def _same(label: str, a: Any, b: Any) -> bool:
+    """Tell whether two entries say the same; tensors may have different shapes."""
     try:
         x, y = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
     except (TypeError, ValueError):
         return False
+    if label in ("stress", "virial") and {x.size, y.size} <= {6, 9}:
+        x, y = _nine(x), _nine(y)
     return x.shape == y.shape and bool(np.allclose(x, y, rtol=0.0, atol=SAME_VALUE))
+
+
+def _nine(value: np.ndarray) -> np.ndarray:
+    """Return 3x3 from nine numbers or Voigt xx yy zz yz xz xy."""
+    if value.size == 6:
+        xx, yy, zz, yz, xz, xy = value.ravel()
+        value = np.array([xx, xy, xz, xy, yy, yz, xz, yz, zz])
+    return value.reshape(3, 3)
 
 
 def _check_geometry(frame: Frame) -> None:
@@ -139,15 +169,12 @@ def _forces(frame: Frame, name: str) -> np.ndarray:
 
 def _tensor(frame: Frame, name: str) -> np.ndarray:
     """Return a symmetric 3x3 tensor from 3x3, nine numbers or Voigt xx yy zz yz xz xy."""
-    value = _numbers(frame, name, frame.entries[name]).ravel()
-    if value.size == 6:
-        xx, yy, zz, yz, xz, xy = value
-        value = np.array([xx, xy, xz, xy, yy, yz, xz, yz, zz])
-    if value.size != 9:
+    value = _numbers(frame, name, frame.entries[name])
+    if value.size not in (6, 9):
         raise DataError(
             f"{frame.source}: {name} has {value.size} numbers; 3x3 or Voigt xx yy zz yz xz xy is needed"
         )
-    tensor = value.reshape(3, 3)
+    tensor = _nine(value)
     if not np.isfinite(tensor).all():
         raise DataError(f"{frame.source}: {name} is not finite: {tensor.tolist()}")
     if np.abs(tensor - tensor.T).max() > STRESS_ASYMMETRY * np.abs(tensor).max() + 1e-6:
@@ -174,6 +201,7 @@ def _stress(frame: Frame, names: dict[str, str | None]) -> np.ndarray | None:
     if difference > SAME_STRESS:
         raise DataError(
             f"{frame.source}: {names['stress']} and −{names['virial']}/V differ by {difference:.3g} eV/Å³; "
-            f'leave one out (DataKeys(virial="none") or DataKeys(stress="none"))'
+            f"leave one out: --virial-key none, or --stress-key none --virial-key {names['virial']} (in "
+            "Python DataKeys(stress=..., virial=...))"
         )
     return stress

@@ -11,7 +11,9 @@ import numpy as np
 
 from lmlp.errors import DataError
 from lmlp.io.composition import composition_matrix, fit_atomic_energies, formula
-from lmlp.io.findings import Finding, check_overlap, find_all
+from lmlp.io.findings import Finding, by_level, check_overlap, find_all
+from lmlp.io.free_atom_findings import check_free_atoms
+from lmlp.io.free_atoms import DEFAULT_CUTOFF, is_free_atom, set_apart
 from lmlp.io.geometry import Geometry, analyze
 from lmlp.io.labels import LABEL_KEYS
 from lmlp.structure import Structure
@@ -104,12 +106,15 @@ class DataReport:
             raise DataError(f"{finding.message} ({_name_frames(finding.frames)})")
 
 
-def audit(structures: Sequence[Structure], known: Sequence[Structure] = ()) -> DataReport:
+def audit(
+    structures: Sequence[Structure], known: Sequence[Structure] = (), *, cutoff: float = DEFAULT_CUTOFF
+) -> DataReport:
     """Summarize structures and look for everything that would spoil training.
 
     Args:
         structures: what to report on.
         known: further structures, e.g. the training data, that must not occur among ``structures``.
+        cutoff: Å; an atom without neighbors within it is a free atom, no structure to train on.
 
     Raises:
         DataError: no structures.
@@ -123,7 +128,7 @@ def audit(structures: Sequence[Structure], known: Sequence[Structure] = ()) -> D
     return DataReport(
         n_structures=len(structures),
         n_atoms=Range(*_range([float(len(s)) for s in structures])),
-        elements=_elements(structures, geometries),
+        elements=_elements(structures, geometries, cutoff),
         formulas=dict(Counter(formula(s) for s in structures).most_common()),
         periodicity=_periodicity(structures),
         labels={
@@ -135,7 +140,10 @@ def audit(structures: Sequence[Structure], known: Sequence[Structure] = ()) -> D
         stress=_optional([float(np.trace(s.stress)) / 3 for s in structures if s.stress is not None]),
         shortest=_optional([g.shortest for g in geometries if g.shortest is not None]),
         density=_optional([_density(s) for s in structures if s.pbc.all()]),
-        findings=[*check_overlap(structures, known), *find_all(structures, geometries)],
+        findings=[
+            *check_overlap(set_apart(structures, cutoff)[0], set_apart(known, cutoff)[0]),
+            *by_level([*find_all(structures, geometries, cutoff), *check_free_atoms(structures, cutoff)]),
+        ],
     )
 
 
@@ -160,12 +168,14 @@ def _periodicity(structures: Sequence[Structure]) -> dict[str, int]:
     return {_PERIODICITY[n]: counts[n] for n in sorted(counts)}
 
 
-def _elements(structures: Sequence[Structure], geometries: Sequence[Geometry]) -> list[ElementSummary]:
+def _elements(
+    structures: Sequence[Structure], geometries: Sequence[Geometry], cutoff: float
+) -> list[ElementSummary]:
     from ase.data import chemical_symbols
 
     elements, counts = composition_matrix(structures)
-    labeled = np.array([s.energy is not None for s in structures])
-    energies = np.array([s.energy for s in structures if s.energy is not None], dtype=float)
+    labeled = np.array([s.energy is not None and not is_free_atom(s, cutoff) for s in structures])
+    energies = np.array([s.energy for s, one in zip(structures, labeled, strict=True) if one], dtype=float)
     present = counts[labeled].any(axis=0)
     determined = labeled.any() and np.linalg.matrix_rank(counts[labeled]) == present.sum()
     fitted = fit_atomic_energies(counts[labeled], energies) if determined else None

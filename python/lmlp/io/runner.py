@@ -22,6 +22,7 @@ import numpy as np
 
 from lmlp.errors import DataError, UnknownElementError
 from lmlp.io.frame import Frame
+from lmlp.io.losses import RUNNER, writable_entries
 from lmlp.structure import Structure
 from lmlp.units import BOHR, HARTREE
 
@@ -54,9 +55,18 @@ class _Block:
     values: dict[str, float] = field(default_factory=dict)
 
 
-def looks_like_runner(first_line: str) -> bool:
-    """Tell by its first line that is not blank whether a file is an ``input.data``."""
-    return first_line.strip().lower() == "begin"
+def looks_like_runner(lines: Iterable[str]) -> bool:
+    """Tell whether a text is an ``input.data``: it has ``begin`` after blank lines and comments."""
+    for line in lines:
+        if not _is_remark(line):
+            return line.strip().lower() == "begin"
+    return False
+
+
+def _is_remark(line: str) -> bool:
+    """Tell whether a line says nothing: blank, ``# …``, ``! …``, or ``comment …`` outside of a block."""
+    words = line.split(maxsplit=1)
+    return not words or words[0][0] in "#!" or words[0].lower() == "comment"
 
 
 def read_runner_frames(lines: Iterable[str], file: str, units: RunnerUnits = BOHR_HARTREE) -> Iterator[Frame]:
@@ -76,10 +86,12 @@ def read_runner_frames(lines: Iterable[str], file: str, units: RunnerUnits = BOH
     index = 0
     for number, line in enumerate(lines, start=1):
         words = line.split()
-        if not words:
+        if not words or words[0][0] in "#!":
             continue
         keyword, where = words[0].lower(), f"{file}: frame {index} (line {number})"
         if block is None:
+            if _is_remark(line):
+                continue
             if keyword != "begin":
                 raise DataError(f"{where}: expected begin, found {line.strip()[:60]!r}")
             block = _Block(index, number)
@@ -125,8 +137,8 @@ def _check_count(keyword: str, words: list[str], count: int, where: str) -> None
 
 def _numbers(keyword: str, words: list[str], where: str) -> list[float]:
     try:
-        # Fortran programs write 1.0D-3 too
-        return [float(word.lower().replace("d", "e")) for word in words]
+        # Fortran programs write 1.0D-3 too; Python takes 1_0 for 10
+        return [float(word.lower().replace("d", "e").replace("_", "no")) for word in words]
     except ValueError:
         raise DataError(f"{where}: {keyword}: not all of {' '.join(words)!r} are numbers") from None
 
@@ -198,7 +210,8 @@ def runner_text(structures: Iterable[Structure], units: RunnerUnits = BOHR_HARTR
         for z, position, force in zip(s.numbers, positions, forces, strict=True):
             yield f"atom {_join(position)} {chemical_symbols[z]} 0.0 0.0 {_join(force)}\n"
         yield f"energy {s.energy / units.energy!r}\n"
-        yield f"charge {float(s.info.get('charge', 0.0))!r}\n"
+        charge = float(s.info["charge"]) if "charge" in writable_entries(s, RUNNER) else 0.0
+        yield f"charge {charge!r}\n"
         yield "end\n"
 
 

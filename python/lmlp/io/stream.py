@@ -7,15 +7,19 @@ import gzip
 import lzma
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
-from typing import IO
+from typing import IO, TypeVar
 
 from lmlp.errors import DataError
 
+T = TypeVar("T")
+
 _OPENERS = {".xz": lzma.open, ".gz": gzip.open, ".bz2": bz2.open}
-_INDEX = re.compile(r"^(?P<path>.+)@(?P<index>-?\d+|-?\d*:-?\d*(:-?\d*)?)$")
+_NUMBER = r"(-?[0-9]{1,18})?"
+_INDEX = re.compile(rf"{_NUMBER}|{_NUMBER}:{_NUMBER}(:{_NUMBER})?", re.ASCII)
 
 
 def is_compressed(path: Path) -> bool:
@@ -32,26 +36,44 @@ def bare_name(path: Path) -> str:
 def open_stream(path: Path, mode: str) -> Iterator[IO]:
     """Open a file with mode ``"rt"`` or ``"rb"``; a broken archive raises DataError naming the file."""
     opener = _OPENERS.get(path.suffix.lower(), open)
-    options = {"encoding": "utf-8"} if mode == "rt" else {}
+    options = {"encoding": "utf-8-sig"} if mode == "rt" else {}
     try:
         with opener(path, mode, **options) as stream:  # type: ignore[operator]
             yield stream
     except (EOFError, lzma.LZMAError, gzip.BadGzipFile, zlib.error) as error:
         raise DataError(f"{path}: the compressed file is truncated or damaged ({error})") from error
     except UnicodeDecodeError as error:
-        raise DataError(f"{path}: not a text file ({error})") from error
+        raise DataError(f"{path}: not a text file in UTF-8 ({error})") from error
 
 
 def split_index(path: str | Path) -> tuple[Path, slice]:
-    """Split ``file@start:stop:step`` (ASE notation) into the file and a slice; no ``@`` means all frames."""
-    found = _INDEX.match(str(path))
-    if found is None or Path(path).exists():
+    """Split ``file@start:stop:step`` (ASE notation) into the file and a slice; no ``@`` means all frames.
+
+    Raises:
+        DataError: a selection that is none.
+    """
+    name, mark, index = str(path).rpartition("@")
+    if not mark or not name or Path(path).exists():
         return Path(path), slice(None)
-    index = found["index"]
+    found = _INDEX.fullmatch(index)
+    if found is None or not index:
+        if not Path(name).exists():
+            return Path(path), slice(None)
+        raise DataError(f"{path}: @{index} selects no frames; write @5, @10:20, @::10 or @-100:")
     if ":" not in index:
         n = int(index)
-        return Path(found["path"]), slice(n, n + 1 if n != -1 else None)
-    return Path(found["path"]), slice(*(int(x) if x else None for x in index.split(":")))
+        return Path(name), slice(n, n + 1 if n != -1 else None)
+    start, stop, step = (int(x) if x else None for x in [*index.split(":"), ""][:3])
+    if step == 0:
+        raise DataError(f"{path}: the step of @{index} is 0; @::10 takes every tenth frame")
+    return Path(name), slice(start, stop, step)
+
+
+def take(items: Iterator[T], selection: slice) -> Iterable[T]:
+    """Take a slice of a stream; only a selection from the end needs all items at once."""
+    if all(x is None or x >= 0 for x in (selection.start, selection.stop, selection.step)):
+        return islice(items, selection.start, selection.stop, selection.step)
+    return list(items)[selection]
 
 
 def check_exists(path: Path) -> None:

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import bz2
 import gzip
-import json
 import lzma
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from lmlp.errors import DataError
+from lmlp.io.comment import SPELLINGS, write_pair
 from lmlp.io.hdf5 import SUFFIXES as HDF5_SUFFIXES
 from lmlp.io.hdf5 import write_hdf5
-from lmlp.io.labels import CONSTRAINED, LABEL_KEYS
+from lmlp.io.labels import CONSTRAINED
+from lmlp.io.losses import EXTXYZ, HDF5, RUNNER, losses, writable_columns, writable_entries
 from lmlp.io.runner import runner_text
 from lmlp.structure import Structure
 
@@ -26,16 +26,16 @@ _COMPRESSORS: dict[str, Callable[[bytes], bytes]] = {
 }
 _EXTXYZ = (".xyz", ".extxyz")
 _RUNNER = (".data",)
-_RESERVED = {"energy", "stress", "virial", "pbc", "Lattice", "Properties", LABEL_KEYS, CONSTRAINED}
 
 
 def write_structures(path: str | Path, structures: Iterable[Structure]) -> None:
     """Write structures; the ending names the format. The file appears under its name only when complete.
 
     ``.xyz``, ``.extxyz``: extended XYZ that reads back bit by bit; units Å, eV, eV/Å, eV/Å³; keys
-    ``energy``, ``forces``, ``stress`` (tension positive). ``.data``: ``input.data`` of RuNNer and n2p2 in
-    Bohr and Hartree; it holds energy and forces, but no stress. Both also with .xz, .gz or .bz2, compressed.
-    ``.h5``, ``.hdf5``: HDF5, needs h5py.
+    ``energy``, ``forces``, ``stress`` (tension positive), and all entries and columns. ``.data``:
+    ``input.data`` of RuNNer and n2p2 in Bohr and Hartree; it holds energy and forces, but no stress. Both
+    also with .xz, .gz or .bz2, compressed. ``.h5``, ``.hdf5``: HDF5, needs h5py. What a format has no place
+    for is left out: :func:`left_out` tells it.
 
     Raises:
         DataError: nothing to write, another ending, or a structure that the format has no place for.
@@ -59,6 +59,13 @@ def write_structures(path: str | Path, structures: Iterable[Structure]) -> None:
         unfinished.unlink(missing_ok=True)
 
 
+def left_out(path: Path, structures: Iterable[Structure]) -> str:
+    """Say what the format of ``path`` has no place for; empty if it holds everything."""
+    kind = _kind(path)
+    parts = [f"the {name} of {count}" for name, count in losses(structures, kind).items()]
+    return f"{', '.join(parts)} is left out, {kind} has no place for it" if parts else ""
+
+
 def check_writable(path: Path) -> None:
     """Raise DataError when the ending names no format that can be written."""
     if path.suffix.lower() not in HDF5_SUFFIXES and _bare_suffix(path) not in (*_EXTXYZ, *_RUNNER):
@@ -74,8 +81,14 @@ def _bare_suffix(path: Path) -> str:
     return bare.suffix.lower()
 
 
+def _kind(path: Path) -> str:
+    if path.suffix.lower() in HDF5_SUFFIXES:
+        return HDF5
+    return RUNNER if _bare_suffix(path) in _RUNNER else EXTXYZ
+
+
 def _text(path: Path, structures: Iterable[Structure]) -> str:
-    if _bare_suffix(path) in _RUNNER:
+    if _kind(path) == RUNNER:
         return "".join(runner_text(structures))
     return "".join(line for s in structures for line in _lines(s))
 
@@ -83,52 +96,47 @@ def _text(path: Path, structures: Iterable[Structure]) -> str:
 def _lines(structure: Structure) -> Iterator[str]:
     from ase.data import chemical_symbols
 
-    properties = "species:S:1:pos:R:3" + (":forces:R:3" if structure.forces is not None else "")
-    constrained = structure.info.get(CONSTRAINED)
-    free = np.ones(len(structure), dtype=bool)
-    if constrained:
-        properties += ":move_mask:L:1"
-        free[list(constrained)] = False
+    blocks = _columns(structure)
+    types = {"f": "R", "i": "I", "u": "I", "b": "L"}
+    properties = "species:S:1" + "".join(
+        f":{name}:{types.get(block.dtype.kind, 'S')}:{block.shape[1]}" for name, block in blocks.items()
+    )
     head = [f'Lattice="{_join(structure.cell)}"'] if structure.cell.any() else []
     head.append(f"Properties={properties}")
     if structure.energy is not None:
         head.append(f"energy={float(structure.energy)!r}")
     if structure.stress is not None:
         head.append(f'stress="{_join(structure.stress)}"')
-    head += [_pair(k, v) for k, v in structure.info.items() if k not in _RESERVED]
+    spelled = structure.info.get(SPELLINGS)
+    texts = spelled if isinstance(spelled, dict) else {}
+    head += [write_pair(k, structure.info[k], texts) for k in writable_entries(structure, EXTXYZ)]
     head.append('pbc="' + " ".join("T" if p else "F" for p in structure.pbc) + '"')
     yield f"{len(structure)}\n"
     yield " ".join(head) + "\n"
     for n, z in enumerate(structure.numbers):
-        words = [f"{chemical_symbols[z]:<2}", _join(structure.positions[n])]
-        if structure.forces is not None:
-            words.append(_join(structure.forces[n]))
-        if constrained:
-            words.append("T" if free[n] else "F")
-        yield " ".join(words) + "\n"
+        yield " ".join([f"{chemical_symbols[z]:<2}", *(_join(block[n]) for block in blocks.values())]) + "\n"
+
+
+def _columns(structure: Structure) -> dict[str, np.ndarray]:
+    """Return what stands behind the elements: name -> ``[n_atoms, columns]``."""
+    n = len(structure)
+    blocks = {"pos": structure.positions}
+    if structure.forces is not None:
+        blocks["forces"] = structure.forces
+    constrained = structure.info.get(CONSTRAINED)
+    if constrained and "move_mask" not in structure.columns:
+        free = np.ones(n, dtype=bool)
+        free[list(constrained)] = False
+        blocks["move_mask"] = free
+    blocks |= {name: structure.columns[name] for name in writable_columns(structure, EXTXYZ)}
+    return {name: np.reshape(block, (n, -1)) for name, block in blocks.items()}
 
 
 def _join(values: np.ndarray) -> str:
-    return " ".join(repr(float(v)) for v in np.ravel(values))
+    return " ".join(_word(v) for v in np.ravel(values).tolist())
 
 
-def _pair(key: str, value: Any) -> str:
-    if isinstance(value, np.generic):
-        value = value.item()
+def _word(value: object) -> str:
     if isinstance(value, bool):
-        text = "T" if value else "F"
-    elif isinstance(value, int | float):
-        text = repr(value)
-    elif isinstance(value, str):
-        text = value
-    elif isinstance(value, np.ndarray) and value.ndim == 1 and value.dtype.kind in "if" and value.size > 1:
-        text = " ".join(repr(v) for v in value.tolist())
-    else:
-        text = "_JSON " + json.dumps(value.tolist() if isinstance(value, np.ndarray) else value, default=str)
-    return f"{_quote(key)}={_quote(text)}"
-
-
-def _quote(text: str) -> str:
-    if text and not any(c in " \t\n\"'{}[]\\=," for c in text):
-        return text
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", " ") + '"'
+        return "T" if value else "F"
+    return value if isinstance(value, str) else repr(value)

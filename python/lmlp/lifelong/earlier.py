@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import numpy as np
 from lmlp.errors import DataError
 from lmlp.io import DataKeys, read_structures
 from lmlp.io.composition import formula
+from lmlp.io.free_atoms import FreeAtom, is_free_atom, set_apart
 from lmlp.lifelong.config import LearnConfig
 from lmlp.lifelong.continuation import extended_elements
 from lmlp.lifelong.memory import UNWRITTEN, Addition, Entry, Memory, Update
@@ -19,6 +20,8 @@ from lmlp.lifelong.record import checksum, to_bytes
 from lmlp.model.data import ModelData
 from lmlp.structure import Structure
 from lmlp.training.dataset import make_dataset
+from lmlp.training.division import Lots, hold_out
+from lmlp.training.free_atoms import nothing_bound, tell_disagreements
 from lmlp.training.observer import Observer
 
 
@@ -32,6 +35,7 @@ class Earlier:
         tasks: names in their order.
         errors: by task, that earlier sessions left.
         updates: what puts the old data into the memory; written with the session, if it ends well.
+        free: free atoms among them, which do not enter the memory.
     """
 
     entries: list[Entry]
@@ -39,6 +43,7 @@ class Earlier:
     tasks: list[str]
     errors: list[dict[str, Any]]
     updates: list[Update]
+    free: list[FreeAtom] = field(default_factory=list)
 
 
 def read_memory(path: Path) -> Earlier:
@@ -55,7 +60,7 @@ def earlier_data(config: LearnConfig, base: ModelData, observer: Observer) -> Ea
     """Return what the memory holds and what ``old`` adds to it; the memory stays as it is.
 
     Raises:
-        DataError: there is neither a memory nor old data; two tasks of one name.
+        DataError: there is neither a memory nor old data, or free atoms only; two tasks of one name.
     """
     if not config.memory.exists() and not config.old:
         known = base.provenance.get("config", {}).get("data", [])
@@ -64,10 +69,17 @@ def earlier_data(config: LearnConfig, base: ModelData, observer: Observer) -> Ea
             f"{config.memory}: no such memory file. Without earlier data a model forgets: name those that "
             f"it was trained on ({hint.strip()}), they enter the memory first"
         )
-    found = read_memory(config.memory)
+    cutoff = float(base.descriptor["cutoff"])
+    found = _without_free_atoms(read_memory(config.memory), cutoff)
     keys = DataKeys(**config.keys.model_dump())
-    files = {path: read_structures(path, keys) for path in config.old}
+    files: dict[Path, list[Structure]] = {}
+    for path in config.old:
+        files[path], free = set_apart(read_structures(path, keys), cutoff)
+        found.free.extend(free)
     everything = [s for structures in files.values() for s in structures]
+    if config.old and not everything:
+        raise nothing_bound(found.free, config.old)
+    tell_disagreements(found.free, lambda text: None)  # what is an error is one before the session
     check = _first_checks(config, base, everything) if everything else set()
     seen = known_to(config.memory, everything)
     first = 0
@@ -80,6 +92,14 @@ def earlier_data(config: LearnConfig, base: ModelData, observer: Observer) -> Ea
             _add(found, config, path, [Addition(s, role=roles[checksum(s)]) for s in kept])
             observer.on_message(f"{path}: {len(kept)} earlier structures, for {config.memory}")
     return found
+
+
+def _without_free_atoms(found: Earlier, cutoff: float) -> Earlier:
+    """Set free atoms apart, which memories of earlier versions may hold."""
+    bound, free = set_apart(found.structures, cutoff)
+    kept = [not is_free_atom(s, cutoff) for s in found.structures]
+    entries = [e for e, keep in zip(found.entries, kept, strict=True) if keep]
+    return replace(found, entries=entries, structures=bound, free=free)
 
 
 def known_to(memory: Path, structures: list[Structure]) -> set[str]:
@@ -130,14 +150,14 @@ def _first_checks(config: LearnConfig, base: ModelData, structures: list[Structu
     dataset = make_dataset(structures, extended_elements(base, []))
     trained = base.provenance.get("config") or {}
     n = len(structures)
+    lots = Lots(dataset.counts, np.arange(n))
     same = base.provenance.get("data_sha256") == dataset.fingerprint()
     if same and trained.get("holdout_fraction") and not trained.get("valid"):
-        order = np.random.default_rng([trained["seed"], 0]).permutation(n)
-        held_out = order[: int(trained["holdout_fraction"] * n)]
+        held_out = hold_out(lots, trained["seed"], trained["holdout_fraction"])
         if len(held_out):
             return set(held_out.tolist())
     order = np.random.default_rng([config.seed, 3]).permutation(n)
-    return set(order[: int(config.check_fraction * n)].tolist())
+    return set(lots.draw(order, int(config.check_fraction * n), lots.pool).tolist())
 
 
 def unknown(structures: list[Structure], known: set[str], observer: Observer) -> list[Structure]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any, cast
 
 import numpy as np
@@ -14,6 +15,7 @@ from lmlp.descriptor.compute import Descriptor
 from lmlp.errors import ConfigError, DataError
 from lmlp.io import DataKeys, read_structures
 from lmlp.io.distances import joined_distances, shortest_distances
+from lmlp.io.free_atoms import FreeAtom, set_apart
 from lmlp.io.report import audit
 from lmlp.lifelong.balance import TaskBalance, task_levels
 from lmlp.lifelong.base import completed, load_model
@@ -41,7 +43,16 @@ from lmlp.model.scaling import fit_atomic_energies
 from lmlp.structure import Structure
 from lmlp.training.batching import make_references
 from lmlp.training.dataset import Dataset, make_dataset
+from lmlp.training.division import Lots, validation
 from lmlp.training.energy_suspects import suspect_energies
+from lmlp.training.free_atoms import (
+    Block,
+    continued_block,
+    free_energies,
+    smallest_densities,
+    tell_disagreements,
+    tell_known,
+)
 from lmlp.training.observer import Observer
 from lmlp.training.optimizer import Pace
 from lmlp.training.restore import potential_from_state
@@ -102,42 +113,50 @@ class LearnRun(Run):
         earlier = earlier_data(c, self.base, self.observer)
         if c.task in earlier.tasks:
             raise ConfigError(f"{c.memory}: has learned a task {c.task!r} already; choose another name")
-        new = self._new_structures()
+        new, free = self._new_structures()
         known = known_to(c.memory, new) | {a.checksum for a in earlier.entries}
         self.new = unknown(new, known, self.observer)
         self.entries, self.earlier = earlier.entries, earlier
         self.tasks = [*earlier.tasks, c.task]
         if not self.new:
-            raise NothingNew("nothing to learn: all new structures are known to the memory")
+            what = "known to the memory" if new else "isolated atoms"
+            raise NothingNew(f"{', '.join(map(str, c.data))}: nothing to learn, all structures are {what}")
         structures = [*earlier.structures, *self.new]
         present = {int(z) for s in structures for z in np.unique(s.numbers)}
-        dataset = make_dataset(structures, extended_elements(self.base, sorted(present)))
+        numbers = extended_elements(self.base, sorted(present))
+        dataset = make_dataset(structures, numbers, [*earlier.free, *free])
         self.task_of = np.array(
             [self.tasks.index(e.task) for e in self.entries] + [len(self.tasks) - 1] * len(self.new)
         )
         return dataset, 0
 
-    def _new_structures(self) -> list[Structure]:
+    @property
+    def cutoff(self) -> float:
+        """Cutoff of the model in Å."""
+        return float(self.base.descriptor["cutoff"])
+
+    def _new_structures(self) -> tuple[list[Structure], list[FreeAtom]]:
         c = self.config
         keys = DataKeys(**c.keys.model_dump())
         structures = [s for path in c.data for s in read_structures(path, keys)]
         structures = structures[slice(*c.frames)] if c.frames else structures
-        report = audit(structures)
+        report = audit(structures, cutoff=self.cutoff)
         self.observer.on_data(report, None)
         report.raise_for_errors()
-        return structures
+        return set_apart(structures, self.cutoff)
 
     def _split(self, n_held_out: int) -> Split:
         """Divide what the memory holds by role, the new data by lot; depends on the seed alone."""
         c = self.config
         n_old, n_new = len(self.entries), len(self.new)
         order = n_old + np.random.default_rng([c.seed, 0]).permutation(n_new)
-        n_check = int(c.check_fraction * n_new)
-        fresh = np.sort(order[n_check:])
         usable = [i for i, e in enumerate(self.entries) if e.role == "train" and e.state.status != "suspect"]
         checks = [i for i, e in enumerate(self.entries) if e.role == "check"]
-        self.checks = np.concatenate([np.array(checks, np.int64), np.sort(order[:n_check])])
-        pool = np.concatenate([np.array(usable, np.int64), fresh])
+        pool = np.concatenate([np.array(usable, np.int64), np.sort(order)])
+        lots = Lots(self.dataset.counts, pool)
+        new_checks = np.sort(lots.draw(order, int(c.check_fraction * n_new), pool))
+        self.checks = np.concatenate([np.array(checks, np.int64), new_checks])
+        pool = np.setdiff1d(pool, new_checks)
         n_all = len(pool)
         # the others teach nothing: all networks that they need rest
         pool = pool[self.dataset.counts[pool][:, self._learning()].sum(axis=1) > 0]
@@ -146,10 +165,10 @@ class LearnRun(Run):
             raise DataError("no structures are left to learn from")
         # a session costs what it would with all networks
         self.n_draws = max(1, min(round(c.selection.share * (n_all - n_valid)), len(pool) - n_valid))
-        drawn = [np.random.default_rng([c.seed, 1, m]).permutation(pool) for m in range(self.base.n_members)]
-        return Split(
-            [np.sort(d[n_valid:]) for d in drawn], [np.sort(d[:n_valid]) for d in drawn], self.checks
-        )
+        train, valid = validation(lots, pool, n_valid, self.base.n_members, c.seed)
+        for text in lots.explain(self.dataset):
+            self.observer.on_message(text)
+        return Split(train, valid, self.checks)
 
     def _roles(self) -> dict[str, Any]:
         return roles(self.split, self.task_of)
@@ -175,6 +194,20 @@ class LearnRun(Run):
         cutoff = float(self.base.descriptor["cutoff"])
         here = shortest_distances(self.dataset.structures, self.dataset.elements, cutoff)
         return joined_distances(self.base.shortest_distances, here)
+
+    def _free_atoms(self) -> Block | None:
+        """Keep the model's own, add those of elements that it has none of."""
+        if self.saved is not None:
+            return super()._free_atoms()
+        say, known = self.observer.on_message, self.base.free_atoms or {}
+        atoms = tell_known(self.dataset.free_atoms, known, say)
+        tell_disagreements(atoms, say)
+        new = replace(self.dataset, free_atoms=tuple(atoms))
+        rows = np.unique(np.concatenate([*self.split.train, *self.split.valid]))
+        energies = free_energies(new, rows, {}, say)
+        if not known and not energies:
+            return None
+        return continued_block(known, energies, smallest_densities(new, rows, self.cutoff), say)
 
     def _baseline(self) -> Zbl | None:
         """Return the model's own baseline, extended to new elements."""

@@ -14,7 +14,8 @@ class ModelData:
 
     E_m = Σ_i [ NN_{m,Z_i}(G_i) + atomic_energies[Z_i] ];  x0 = scale ∘ (G − shift);
     x_l = act(W_l x_{l−1} + c_l);  NN = W_out x_L + c_out.  With a baseline also Σ_{i<j} V(r_ij)
-    (``lmlp.model.baseline``), the same for all members.
+    (``lmlp.model.baseline``), the same for all members; with free atoms also what brings atoms that lose
+    their last neighbors to their energies (``lmlp.model.free_atoms``).
 
     Attributes:
         elements: chemical symbols in species order.
@@ -36,6 +37,8 @@ class ModelData:
         calibration: reliability curves and per-element factors, free form.
         baseline: the ``baseline`` block of ``lmlp.json``, a pair potential that is added to the networks, or
             None.
+        free_atoms: the ``free_atoms`` block of ``lmlp.json``, energies of atoms without neighbors of some or
+            all elements and the densities of neighbors below which they count, or None.
         shortest_distances: of each pair of elements in the training data, Å by ``H-O`` in species order;
             pairs that are not known are missing.
         provenance: how the model was made: data, options, versions, seeds, errors.
@@ -59,6 +62,7 @@ class ModelData:
     calibration: dict[str, Any] = field(default_factory=dict)
     provenance: dict[str, Any] = field(default_factory=dict)
     baseline: dict[str, Any] | None = None
+    free_atoms: dict[str, Any] | None = None
     shortest_distances: dict[str, float] = field(default_factory=dict)
 
     @property

@@ -113,6 +113,12 @@ class EnsembleNetwork(nn.Module):
         for e in range(self.n_elements):
             self.weights[(e + 1) * self.n_layers - 1].mul_(factor)
 
+    @torch.no_grad()
+    def shift_output(self, energies: Sequence[float]) -> None:
+        """Add energies in eV, one per element, to the biases of the last layers."""
+        for e, energy in enumerate(energies):
+            self.biases[(e + 1) * self.n_layers - 1].add_(energy)
+
     def element_energies(self, element: int, inputs: Tensor) -> Tensor:
         """Return one element's energies ``[n_members, n]`` for inputs ``[n_members, n, n_inputs]``."""
         x = self.scales[element] * (inputs - self.shifts[element])

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lmlp.errors import DataError, InvalidArgumentError
+from lmlp.errors import InvalidArgumentError
 
 _HARTREE = 27.211386245988
 # Of the largest range of any function. Standardizing what varies by less would enlarge rounding differences
@@ -211,14 +211,30 @@ def fit_input_map(
     return InputMap(scale, shift, matrix)
 
 
+def left_over(counts: np.ndarray, energies: np.ndarray, atomic_energies: np.ndarray) -> np.ndarray:
+    """Return what the energies of the elements lack of a free fit to total energies, in eV ``[n_elements]``.
+
+    The smallest such shifts; 0 (to rounding) if all energies were fitted.
+
+    Args:
+        counts: atoms of each element per structure ``[n_structures, n_elements]``.
+        energies: total energies in eV ``[n_structures]``, finite.
+        atomic_energies: eV ``[n_elements]``.
+    """
+    counts = np.asarray(counts, dtype=np.float64)
+    n_atoms = counts.sum(axis=1)
+    rest = (np.asarray(energies, dtype=np.float64) - counts @ atomic_energies) / n_atoms
+    return np.asarray(np.linalg.lstsq(counts / n_atoms[:, None], rest, rcond=1e-8)[0])
+
+
 def fit_atomic_energies(
     counts: np.ndarray, energies: np.ndarray, numbers: list[int], given: dict[int, float] | None = None
 ) -> np.ndarray:
     """Fit one energy per element to total energies by least squares of the energy per atom.
 
-    Frames with a single atom fix the energy of their element. Where compositions leave the values
-    undetermined (one molecule only), those closest to a guess are taken: neutral all-electron atoms
-    (−Z^2.4/2 Hartree) if that explains the energies better than zero does, else zero.
+    Where compositions leave the values undetermined (one molecule only), those closest to a guess are taken:
+    neutral all-electron atoms (−Z^2.4/2 Hartree) if that explains the energies better than zero does, else
+    zero.
 
     Args:
         counts: atoms of each element per structure ``[n_structures, n_elements]``.
@@ -228,15 +244,10 @@ def fit_atomic_energies(
 
     Returns:
         float64 ``[n_elements]`` in eV.
-
-    Raises:
-        DataError: two single atoms of one element with different energies.
     """
     counts = np.asarray(counts, dtype=np.float64)
     energies = np.asarray(energies, dtype=np.float64)
     fixed = {numbers.index(z): value for z, value in (given or {}).items() if z in numbers}
-    for e, value in _isolated_atoms(counts, energies, numbers).items():
-        fixed.setdefault(e, value)
     result = np.zeros(len(numbers))
     for e, value in fixed.items():
         result[e] = value
@@ -254,16 +265,3 @@ def fit_atomic_energies(
     change = np.linalg.lstsq(rows * size, target - rows @ guess, rcond=1e-8)[0]
     result[free] = guess + size * change
     return result
-
-
-def _isolated_atoms(counts: np.ndarray, energies: np.ndarray, numbers: list[int]) -> dict[int, float]:
-    found: dict[int, float] = {}
-    for s in np.flatnonzero(counts.sum(axis=1) == 1):
-        e = int(np.flatnonzero(counts[s])[0])
-        value = float(energies[s])
-        if abs(found.setdefault(e, value) - value) > 1e-6:
-            raise DataError(
-                f"isolated atoms of atomic number {numbers[e]} have energies {found[e]} and {value} eV: "
-                "keep one"
-            )
-    return found

@@ -12,6 +12,7 @@ from lmlp.descriptor.compute import Descriptor
 from lmlp.descriptor.sampling import atom_features
 from lmlp.elements import symbol
 from lmlp.errors import DataError, InvalidArgumentError
+from lmlp.io.free_atoms import set_apart
 from lmlp.model.scaling import feature_moments, fit_atomic_energies, fit_input_map, useful_columns
 from lmlp.structure import Structure
 
@@ -73,7 +74,8 @@ def make_data(
 ) -> NearData:
     """Compute standardized features of a data set.
 
-    Functions that are constant or copies of others on these data are left out, as in training.
+    Free atoms, and functions that are constant or copies of others on these data, are left out, as in
+    training.
 
     Args:
         structures: energies are used where there are any, forces are not.
@@ -84,13 +86,15 @@ def make_data(
         seed: of that draw.
 
     Raises:
-        DataError: no structures, or every function constant.
+        DataError: no structures but free atoms, or every function constant.
         GeometryError: names the structure.
         UnknownElementError: an element that the spec's table lacks.
     """
-    if not structures:
-        raise DataError("no structures to score networks on")
-    chosen = _draw(structures, max_atoms, seed)
+    bound, free = set_apart(structures, float(spec["cutoff"]))
+    if not bound:
+        what = f"all {len(free)} structures are isolated atoms" if free else "no structures"
+        raise DataError(f"{what}: nothing to score networks on")
+    chosen = _draw(bound, max_atoms, seed)
     numbers = sorted({int(z) for s in chosen for z in np.unique(s.numbers)})
     elements = [symbol(z) for z in numbers]
     descriptor = Descriptor(spec, elements)

@@ -105,6 +105,7 @@ def model_fields(state: dict[str, Any]) -> dict[str, Any]:
         "provenance": state["provenance"],
         "shortest_distances": json.loads(state.get("shortest_distances", "{}")),
         "baseline": json.loads(state.get("baseline", "null")),
+        "free_atoms": json.loads(state.get("free_atoms", "null")),
     }
     fields.update(state.get("results") or {})
     return fields

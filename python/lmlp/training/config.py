@@ -77,6 +77,12 @@ class KeysConfig(_Section):
     forces: str | None = None
     stress: str | None = None
     virial: str | None = None
+    weights: Literal["none"] | None = Field(
+        default=None, description="none: ignore weights in the files that are neither 0 nor 1"
+    )
+    units: Literal["none"] | None = Field(
+        default=None, description="none: ignore what the files say of their units"
+    )
 
 
 class DescriptorConfig(_Section):

@@ -10,6 +10,7 @@ import numpy as np
 
 from lmlp.elements import symbol
 from lmlp.errors import DataError, UnknownElementError
+from lmlp.io.free_atoms import FreeAtom
 from lmlp.structure import Structure
 
 _ROWS = 2**16
@@ -32,6 +33,7 @@ class Dataset:
         forces: eV/Å, NaN where there are none ``[n_atoms, 3]``.
         stress: eV/Å³, NaN where there is none ``[n_structures, 3, 3]``.
         volumes: Å³ (1 without a stress) ``[n_structures]``.
+        free_atoms: of the files; they are none of the structures.
     """
 
     structures: Sequence[Structure]
@@ -45,6 +47,7 @@ class Dataset:
     forces: np.ndarray
     stress: np.ndarray
     volumes: np.ndarray
+    free_atoms: tuple[FreeAtom, ...] = ()
 
     def __len__(self) -> int:
         return len(self.structures)
@@ -81,12 +84,17 @@ class Dataset:
         return digest.hexdigest()
 
 
-def make_dataset(structures: Sequence[Structure], numbers: Sequence[int] | None = None) -> Dataset:
+def make_dataset(
+    structures: Sequence[Structure],
+    numbers: Sequence[int] | None = None,
+    free_atoms: Sequence[FreeAtom] = (),
+) -> Dataset:
     """Check and flatten structures.
 
     Args:
         structures: at least one.
         numbers: atomic numbers of the model in species order; default: those that occur, ascending.
+        free_atoms: that were set apart.
 
     Raises:
         DataError: no structures; one without atoms, without labels, or with labels that are not finite; it
@@ -133,6 +141,7 @@ def make_dataset(structures: Sequence[Structure], numbers: Sequence[int] | None 
         ),
         stress=np.stack([_stress(s) for s in structures]),
         volumes=np.array([s.volume if s.stress is not None else 1.0 for s in structures]),
+        free_atoms=tuple(free_atoms),
     )
 
 

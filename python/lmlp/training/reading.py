@@ -14,6 +14,7 @@ from lmlp.io.report import audit
 from lmlp.structure import Structure
 from lmlp.training.config import TrainConfig
 from lmlp.training.dataset import Dataset, make_dataset
+from lmlp.training.free_atoms import bound_ones, cutoff_of
 from lmlp.training.missing import tell_missing
 from lmlp.training.observer import Observer
 from lmlp.training.streaming import must_stream, read_streamed
@@ -47,17 +48,20 @@ def read_dataset(config: TrainConfig, observer: Observer, workers: Workers) -> t
     keys = DataKeys(**config.keys.model_dump())
     structures: list[Structure] = [s for path in config.data for s in read_structures(path, keys)]
     held_out = [s for path in config.valid for s in read_structures(path, keys)]
-    report = audit(structures)
-    held_report = audit(held_out, known=structures) if held_out else None
+    cutoff = cutoff_of(config.descriptor)
+    report = audit(structures, cutoff=cutoff)
+    held_report = audit(held_out, known=structures, cutoff=cutoff) if held_out else None
     observer.on_data(report, held_report)
     report.raise_for_errors()
     if held_report is not None:
         held_report.raise_for_errors()
+    structures, free = bound_ones(structures, config.data, cutoff)
+    held_out, _ = bound_ones(held_out, config.valid, cutoff)
     if config.elements is not None:
         numbers = [atomic_number(e) for e in config.elements]
     else:
         numbers = sorted({int(z) for s in structures for z in np.unique(s.numbers)})
-    dataset = make_dataset([*structures, *held_out], numbers)
+    dataset = make_dataset([*structures, *held_out], numbers, free)
     tell_missing(dataset, observer)
     return dataset, len(held_out)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -12,13 +12,13 @@ import torch
 from lmlp import __version__
 from lmlp.descriptor.compute import Descriptor
 from lmlp.elements import atomic_number
-from lmlp.errors import ConfigError, DataError, DivergedError
+from lmlp.errors import ConfigError, DivergedError
 from lmlp.io.distances import shortest_distances
 from lmlp.model.baseline import Zbl, make_zbl, parse_baseline
 from lmlp.model.data import ModelData
 from lmlp.model.network import EnsembleNetwork
 from lmlp.model.potential import EnsemblePotential
-from lmlp.model.scaling import fit_atomic_energies, fit_input_map
+from lmlp.model.scaling import fit_atomic_energies, fit_input_map, left_over
 from lmlp.training.baseline import without_baseline
 from lmlp.training.batching import Sampler, ShuffledBatches, make_references
 from lmlp.training.calibration import evaluate_held_out, model_errors
@@ -27,8 +27,10 @@ from lmlp.training.config import TrainConfig
 from lmlp.training.dataset import Dataset
 from lmlp.training.derivatives import Plan, store_derivatives
 from lmlp.training.divergence import Divergence
+from lmlp.training.division import divide
 from lmlp.training.energy_suspects import suspect_energies
 from lmlp.training.forecast import make_forecast
+from lmlp.training.free_atoms import Block, cutoff_of, free_energies, make_block, smallest_densities
 from lmlp.training.functions import in_words, make_spec, useful_functions, where_they_begin, worth
 from lmlp.training.inputs import InputFile
 from lmlp.training.log import JsonLog
@@ -126,6 +128,7 @@ class Run:
         self.roles = self._roles()
         if self.saved is not None:
             check_roles(self.saved, self.config, self.roles)
+        self.free_atoms = self._free_atoms()
         self.trainer = self._make_trainer()
         if self.saved is None:
             return 0.0
@@ -140,17 +143,7 @@ class Run:
 
     def _split(self, n_held_out: int) -> Split:
         """Draw the hold-out and each member's own validation structures; depends on the seed alone."""
-        c = self.config
-        n = len(self.dataset) - n_held_out
-        order = np.random.default_rng([c.seed, 0]).permutation(n)
-        n_common = 0 if n_held_out else int(c.holdout_fraction * n)
-        holdout = np.arange(n, n + n_held_out) if n_held_out else np.sort(order[:n_common])
-        rest = np.sort(order[n_common:])
-        n_valid = int(c.valid_fraction * n)
-        if len(rest) - n_valid < 1:
-            raise DataError(f"{n} structures are too few for the validation and hold-out shares asked for")
-        drawn = [np.random.default_rng([c.seed, 1, m]).permutation(rest) for m in range(c.model.members)]
-        return Split([np.sort(d[n_valid:]) for d in drawn], [np.sort(d[:n_valid]) for d in drawn], holdout)
+        return divide(self.dataset, n_held_out, self.config, self.observer.on_message)
 
     def _roles(self) -> dict[str, Any]:
         """Return who trains on what, for the checkpoint."""
@@ -180,6 +173,17 @@ class Run:
         radii = chosen.model_dump(exclude={"type"})
         block = make_zbl(elements, cutoff, **radii, shortest=self.shortest)
         return parse_baseline(block, elements, cutoff)
+
+    def _free_atoms(self) -> Block | None:
+        """Return the energies of free atoms that the model gets, or the checkpoint has."""
+        if self.saved is not None:
+            return cast("Block | None", json.loads(self.saved.get("free_atoms", "null")))
+        dataset, say = self.dataset, self.observer.on_message
+        rows = np.unique(np.concatenate([*self.split.train, *self.split.valid]))
+        energies = free_energies(dataset, rows, self.config.model.atomic_energies, say)
+        if not energies:
+            return None
+        return make_block(energies, smallest_densities(dataset, rows, cutoff_of(self.config.descriptor)), say)
 
     def _make_trainer(self) -> Trainer:
         """Build potential, store and trainer."""
@@ -268,7 +272,11 @@ class Run:
             dtype=dtype,
         )
         network.scale_output(c.model.output_scale)
-        return EnsemblePotential(descriptor, input_map, network, self._atomic_energies()), store
+        energies = self._atomic_energies()
+        if c.model.atomic_energies:  # they are not those that fit best: biases make up for it, not steps
+            rows = self._with_energy()
+            network.shift_output(left_over(dataset.counts[rows], dataset.energies[rows], energies).tolist())
+        return EnsemblePotential(descriptor, input_map, network, energies), store
 
     def _n_external(self) -> int:
         return len(self.split.holdout) if self.config.valid else 0
@@ -281,9 +289,13 @@ class Run:
             raise ConfigError(
                 f"model.atomic_energies: {', '.join(foreign)} not among {', '.join(dataset.elements)}"
             )
-        rows = np.arange(len(dataset) - self._n_external())
-        rows = rows[np.isfinite(dataset.energies[rows])]
+        rows = self._with_energy()
         return fit_atomic_energies(dataset.counts[rows], dataset.energies[rows], dataset.numbers, given)
+
+    def _with_energy(self) -> np.ndarray:
+        """Return the structures whose energies the model may know."""
+        rows = np.arange(len(self.dataset) - self._n_external())
+        return rows[np.isfinite(self.dataset.energies[rows])]
 
     # Training -------------------------------------------------------------------------------------
 
@@ -360,6 +372,7 @@ class Run:
             "feature_max": self.limits[1],
             "baseline": json.dumps(None if self.baseline is None else self.baseline.block()),
             "shortest_distances": json.dumps(self.shortest),
+            "free_atoms": json.dumps(self.free_atoms),
             "provenance": self._provenance(),
             "results": results,
             **self._more_state(),

@@ -11,7 +11,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any, overload
 
@@ -19,10 +19,11 @@ import numpy as np
 
 from lmlp.elements import symbol
 from lmlp.errors import DataError, UnknownElementError
+from lmlp.io.free_atoms import from_plain
 from lmlp.structure import Structure
 from lmlp.training.dataset import Dataset, check_structure
 
-VERSION = 1
+VERSION = 2
 BYTES_PER_ATOM = 24 + 24 + 8 + 4 + 4  # positions, forces, order, numbers, species
 _HEAD = 2**20
 _CHUNK = 2**16
@@ -226,7 +227,8 @@ def open_converted(folder: Path, meta: dict[str, Any]) -> StreamedDataset | None
         return None
     if found.get("version") != VERSION or any(found.get(k) != v for k, v in meta.items()):
         return None
-    return _dataset(folder, found["numbers"], found["digest"], found.get("n_held_out", 0))
+    data = _dataset(folder, found["numbers"], found["digest"], found.get("n_held_out", 0))
+    return replace(data, free_atoms=tuple(from_plain(entry) for entry in found.get("free_atoms", [])))
 
 
 def describe(paths: Sequence[Path]) -> list[dict[str, Any]]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from lmlp.elements import atomic_number
 from lmlp.errors import DataError
+from lmlp.io.free_atoms import FreeAtom, set_apart, to_plain
 from lmlp.io.keys import DataKeys
 from lmlp.io.read import iterate_structures
 from lmlp.io.report import audit
@@ -16,6 +17,7 @@ from lmlp.io.stream import is_compressed, split_index
 from lmlp.structure import Structure
 from lmlp.training.config import TrainConfig
 from lmlp.training.dataset import Dataset
+from lmlp.training.free_atoms import cutoff_of, nothing_bound, tell_disagreements
 from lmlp.training.missing import tell_missing
 from lmlp.training.observer import Observer
 from lmlp.training.stream import chunks, convert, describe, open_converted
@@ -65,6 +67,7 @@ def read_streamed(config: TrainConfig, observer: Observer, workers: Workers) -> 
         "n_files": len(config.data),
         "keys": config.keys.model_dump(),
         "elements": config.elements,
+        "cutoff": cutoff_of(config.descriptor),
     }
 
     def prepare() -> None:
@@ -100,18 +103,30 @@ def _convert(config: TrainConfig, observer: Observer, meta: dict[str, Any]) -> N
 
 
 def _audited(config: TrainConfig, observer: Observer, meta: dict[str, Any]) -> Iterator[Structure]:
-    """Read all structures, checking some at a time; counts those that are held out into ``meta``."""
+    """Read all structures but free atoms, checking some at a time.
+
+    ``meta`` gets the number of those that are held out and the free atoms of the others.
+    """
     keys = DataKeys(**config.keys.model_dump())
-    meta["n_held_out"] = 0
     for files in (config.data, config.valid):
+        n, n_bound, free = 0, 0, list[FreeAtom]()
         for n, part in enumerate(chunks(iterate_structures(files, keys), _AUDITED)):
-            report = audit(part)
+            report = audit(part, cutoff=meta["cutoff"])
             if n == 0 and files is config.data:
                 observer.on_data(report, None)
                 observer.on_message(
                     f"(of the first {len(part)} structures; the others are checked while they are converted)"
                 )
             report.raise_for_errors()
-            if files is config.valid:
-                meta["n_held_out"] += len(part)
-            yield from part
+            bound, atoms = set_apart(part, meta["cutoff"])
+            n_bound += len(bound)
+            free += atoms
+            yield from bound
+        if free and not n_bound:
+            raise nothing_bound(free, files)
+        if files is config.valid:
+            meta["n_held_out"] = n_bound
+        else:
+            if n > 0:  # no report has seen all of them
+                tell_disagreements(free, observer.on_message)
+            meta["free_atoms"] = [to_plain(atom) for atom in free]

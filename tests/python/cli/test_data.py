@@ -109,3 +109,91 @@ def test_deduplicate(data, tmp_path):
     assert "4 of 34 structures repeat" in output
     assert "2 are among" in output
     assert len(read_structures(tmp_path / "out.xyz")) == 28
+
+
+COLUMNS = """3
+Properties=species:S:1:pos:R:3:forces:R:3:magmoms:R:1:tags:I:1 energy=-2.5 config_type=007 \
+id=1_0 name=1e5 ok=True
+O 0 0 0 1 0 0 0.5 1
+H 1 0 0 -1 0 0 0.25 2
+H 0 1 0 0 0 0 -0.5 3
+"""
+
+
+@pytest.fixture
+def marked(tmp_path):
+    path = tmp_path / "marked.xyz"
+    lines = COLUMNS.splitlines()
+    frames = ["\n".join([*lines[:4], lines[4].replace("0 1 0", f"0 1.{k} 0")]) for k in range(9)]
+    path.write_text("\n".join(frames) + "\n")
+    return path
+
+
+def check_marked(path):
+    text = path.read_text()
+    heads = [line for line in text.splitlines() if "energy=" in line]
+    assert heads
+    for head in heads:
+        assert "species:S:1:pos:R:3:forces:R:3:magmoms:R:1:tags:I:1 " in head
+        assert " config_type=007 id=1_0 name=1e5 ok=True " in head
+    assert text.count(" 0.25 2\n") == len(heads)
+
+
+def test_split_deduplicate_and_convert_keep_texts_and_columns(marked, tmp_path):
+    a, b = tmp_path / "a.xyz", tmp_path / "b.xyz"
+    assert "left out" not in call("split", marked, "--train", a, "--test", b)
+    call("deduplicate", marked, "-o", tmp_path / "c.xyz")
+    for path in (a, b, tmp_path / "c.xyz"):
+        check_marked(path)
+    pytest.importorskip("h5py")
+    call("convert", marked, "-o", tmp_path / "d.h5")
+    call("convert", tmp_path / "d.h5", "-o", tmp_path / "e.xyz")
+    check_marked(tmp_path / "e.xyz")
+
+
+def test_what_a_format_cannot_hold_is_told(marked, tmp_path):
+    output = call("convert", marked, "-o", tmp_path / "out.data")
+    for lost in ("the column magmoms of 9", "the column tags of 9", "the entry config_type of 9"):
+        assert lost in output
+    assert "input.data has no place for it" in output
+    text = COLUMNS.replace("energy=-2.5", "energy=-2.5 REF_energy=-3.5 virial=x")
+    marked.write_text(text)
+    keys = ("--energy-key", "REF_energy", "--stress-key", "none")
+    output = call("convert", marked, "-o", tmp_path / "out.xyz", *keys)
+    assert "the entry energy of 1, the entry virial of 1 is left out" in output
+    assert read_structures(tmp_path / "out.xyz")[0].energy == -3.5
+
+
+def test_units_of_input_data_must_matter(marked, tmp_path):
+    angstrom = ("--runner-units", "angstrom-ev")
+    call("convert", marked, "-o", tmp_path / "out.data")
+    for words in (
+        ("convert", marked, "-o", tmp_path / "x.xyz"),
+        ("audit", marked, "--against", marked),
+        ("split", marked, "--train", tmp_path / "x.xyz", "--test", tmp_path / "y.xyz"),
+        ("deduplicate", marked, "-o", tmp_path / "x.xyz"),
+    ):
+        with pytest.raises(InvalidArgumentError, match=r"--runner-units has no effect: .*marked\.xyz"):
+            call(*words, *angstrom)
+    with pytest.raises(InvalidArgumentError, match="choose one of"):
+        call("audit", marked, "--runner-units", "metal")
+    call("audit", marked, "--against", tmp_path / "out.data", *angstrom)
+
+
+def test_options_that_messages_name_exist_in_every_command():
+    """Advice to name a key must be possible to follow where it is given."""
+    wanted = {"--energy-key", "--forces-key", "--stress-key", "--virial-key", "--weights-key", "--units-key"}
+    for words in (["train"], ["learn"], ["eval"], ["data", "convert"], ["data", "audit"], ["data", "split"]):
+        result = CliRunner().invoke(app, [*words, "--help"], env={"COLUMNS": "250"})
+        assert {w for w in wanted if w in result.output} == wanted, words
+
+
+def test_notes_of_reading_are_lines_on_the_terminal(tmp_path):
+    import subprocess
+    import sys
+
+    path = tmp_path / "a.xyz"
+    path.write_text(COLUMNS.replace("energy=", "config_forces_weight=0 energy="))
+    words = [sys.executable, "-m", "lmlp", "data", "convert", str(path), "-o", str(tmp_path / "b.xyz")]
+    done = subprocess.run(words, capture_output=True, text=True, check=True)
+    assert done.stderr == f"lmlp: note: {path}: config_forces_weight is 0: no forces (frame 0)\n"

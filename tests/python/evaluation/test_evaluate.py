@@ -12,8 +12,9 @@ import pytest
 from lmlp.calculators.backends import open_backend
 from lmlp.elements import symbol
 from lmlp.errors import DataError, GeometryError, UnknownElementError
-from lmlp.evaluation import Evaluation, compare, evaluate
+from lmlp.evaluation import Evaluation, compare, evaluate, write_report
 from lmlp.evaluation.predictions import write_predictions
+from lmlp.evaluation.recalibrate import held_out
 from lmlp.evaluation.tables import formula
 from lmlp.structure import Structure
 
@@ -213,3 +214,36 @@ def test_predictions_never_look_like_labels(evaluation: Evaluation, labeled, tmp
 def test_formula() -> None:
     assert formula(np.array([8, 6, 1, 1, 1, 1])) == "CH4O"
     assert formula(np.array([22, 8, 8])) == "O2Ti"
+
+
+def test_free_atoms_are_told_apart(model_path: Path, labeled, tmp_path: Path) -> None:
+    """An error of eV of a lone atom would hide those of all others, and its small σ spoil the calibration."""
+    atoms = [
+        Structure(
+            np.array([z], np.int32),
+            np.zeros((1, 3)),
+            30.0 * np.eye(3),
+            np.ones(3, bool),
+            energy,
+            source=f"a:{z}",
+        )
+        for z, energy in ((1, -13.6), (8, None))
+    ]
+    without = evaluate(model_path, labeled[0])
+    given = evaluate(model_path, [atoms[0], *labeled[0], atoms[1]])
+    one, other = without.metrics(), given.metrics()
+    assert one.pop("free_atoms") == []
+    rows = other.pop("free_atoms")
+    assert one == other
+    assert [(r["source"], r["element"]) for r in rows] == [("a:1", "H"), ("a:8", "O")]
+    assert rows[0]["energy_error"] == pytest.approx(rows[0]["energy"] + 13.6, abs=1e-12)
+    assert rows[1]["energy_error"] is None
+    elements = list(given.facts.elements)
+    for a, b in zip(
+        vars(held_out(without, elements)).values(), vars(held_out(given, elements)).values(), strict=True
+    ):
+        assert np.array_equal(a, b)
+    write_report(given, tmp_path / "report.html")
+    assert "Isolated atoms are not among the structures: H " in (tmp_path / "report.html").read_text()
+    alone = evaluate(model_path, atoms).metrics()
+    assert (alone["n_structures"], alone["n_energies"], alone["free_atoms"]) == (2, 1, [])

@@ -139,7 +139,7 @@ def test_models_without_baseline_are_written_as_before(model: ModelData) -> None
     ("changes", "message"),
     [
         ({"format_version": 1}, "format version 1, which knows none"),
-        ({"format_version": 3}, "newer than 2"),
+        ({"format_version": 99}, "newer than"),
         ({"baseline": {"type": "d3"}}, "knows zbl"),
         ({"baseline": {"type": "zbl", "pairs": {"H-O": [0.1, 0.2]}}}, "exactly the keys"),
         ({"baseline": [1]}, "baseline|attribute"),

@@ -77,8 +77,8 @@ def test_found_by_its_first_line(tmp_path, name):
 
 
 def test_other_first_lines_are_left_to_other_readers():
-    assert looks_like_runner("  BEGIN  ")
-    assert not any(looks_like_runner(line) for line in ("", "begin data", "LAMMPS data file", "3"))
+    assert looks_like_runner(["  BEGIN  "])
+    assert not any(looks_like_runner([line]) for line in ("", "begin data", "LAMMPS data file", "3"))
 
 
 @pytest.mark.parametrize(

@@ -47,6 +47,8 @@ OTHER = {
     "keys.forces": "dft",
     "keys.stress": "dft",
     "keys.virial": "dft",
+    "keys.weights": "none",
+    "keys.units": "none",
     "model.decorrelation": 3.0,
     "model.floor": 0.1,
     "model.output_scale": 0.2,

@@ -2,11 +2,12 @@
 
 import numpy as np
 import pytest
-from lmlp.errors import DataError, InvalidArgumentError
+from lmlp.errors import InvalidArgumentError
 from lmlp.model.scaling import (
     feature_moments,
     fit_atomic_energies,
     fit_input_map,
+    left_over,
     standardization,
     useful_columns,
 )
@@ -155,15 +156,23 @@ class TestAtomicEnergies:
         assert found @ counts[0] == pytest.approx(-100.0, abs=1e-9)
         assert abs(found).max() < 20
 
-    def test_isolated_atoms_and_given_values_are_kept(self):
-        counts = [[1, 0, 0], [0, 1, 0], [4, 1, 0], [2, 1, 1]]
-        energies = [-13.0, -1000.0, -1100.0, -3000.0]
-        found = self.fit(counts, energies, given={6: -1001.0})
-        assert found[0] == -13.0
-        assert found[1] == -1001.0
-        left_out = -3000.0 - (2 * -13.0 - 1001.0)
-        assert found[2] == pytest.approx(left_out, abs=1e-6)
+    def test_cells_of_one_atom_are_structures_like_others(self):
+        """Equations of state are of one atom per cell: none of them is a free atom that fixes its element."""
+        counts = [[1, 0, 0], [1, 0, 0], [4, 0, 0], [2, 0, 0]]
+        found = self.fit(counts, [-13.0, -14.0, -54.0, -27.0])
+        assert found[0] == pytest.approx(-13.5, abs=1e-9)
 
-    def test_contradicting_isolated_atoms_are_refused(self):
-        with pytest.raises(DataError, match=r"number 1 have energies -13.0 and -12.0 eV"):
-            self.fit([[1, 0, 0], [1, 0, 0]], [-13.0, -12.0])
+    def test_given_values_are_kept_and_what_they_lack_is_told(self):
+        counts = np.array([[0, 1, 0], [4, 1, 0], [2, 1, 1], [1, 1, 3], [2, 6, 0]])
+        energies = counts @ self.true
+        found = self.fit(counts, energies, given={6: self.true[1] + 5.0})
+        assert found[1] == self.true[1] + 5.0
+        # together with what is left over the energies are those of the free fit
+        np.testing.assert_allclose(found + left_over(counts, energies, found), self.true, atol=1e-6)
+        np.testing.assert_allclose(left_over(counts, energies, self.true), 0.0, atol=1e-9)
+
+    def test_what_is_left_over_of_one_composition_is_shared_by_its_atoms(self):
+        counts = np.array([[4, 1, 0]] * 3)
+        rest = left_over(counts, counts @ self.true - 25.0, self.true)
+        assert counts[0] @ rest == pytest.approx(-25.0, abs=1e-9)
+        assert abs(rest).max() < 10.0

@@ -7,11 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from lmlp.cli.app import app
 from lmlp.descriptor.presets import make_preset
 from lmlp.errors import DataError, GeometryError, InvalidArgumentError
 from lmlp.io import write_structures
 from lmlp.near import make_data
 from lmlp.structure import Structure
+from typer.testing import CliRunner
 
 
 def molecules(n: int = 30, *, energies: bool = True) -> list[Structure]:
@@ -48,6 +50,48 @@ def test_inputs_are_standardized_by_element() -> None:
         assert x.std(axis=0).max() <= 1.0 + 1e-9
         assert np.median(x.std(axis=0)[varies]) == pytest.approx(1.0, abs=0.01)
     assert (np.bincount(data.structure["H"]) == 2).all()
+
+
+def test_free_atoms_change_nothing() -> None:
+    def atom(number: int, **info: str) -> Structure:
+        return Structure(
+            np.array([number], np.int32),
+            np.zeros((1, 3)),
+            4.0 * np.eye(3),
+            np.full(3, bool(info)),
+            -5.0,
+            info=info,
+        )
+
+    free = [atom(1), atom(8, config_type="IsolatedAtom"), atom(6)]
+    with_them = make_data([free[0], *molecules(), *free[1:]], spec())
+    without = make_data(molecules(), spec())
+    assert with_them.elements == without.elements == ["H", "O"]
+    assert all(np.array_equal(with_them.inputs[e], without.inputs[e]) for e in "HO")
+    assert np.array_equal(with_them.energies, without.energies)
+    with pytest.raises(DataError, match="all 3 structures are isolated atoms"):
+        make_data(free, spec())
+
+
+def test_the_command_leaves_free_atoms_out(tmp_path: Path) -> None:
+    carbon = Structure(np.array([6], np.int32), np.zeros((1, 3)), np.zeros((3, 3)), np.zeros(3, bool), -5.0)
+    said = []
+    for name, structures in (("without", molecules()), ("with", [carbon, *molecules()])):
+        write_structures(tmp_path / f"{name}.xyz", structures)
+        command = [
+            str(tmp_path / f"{name}.xyz"),
+            "--layers",
+            "1",
+            "--sizes",
+            "4,8,16",
+            "--repetitions",
+            "2",
+            "--json",
+        ]
+        result = CliRunner().invoke(app, ["near", *command])
+        assert result.exit_code == 0, result.output
+        said.append(json.loads(result.stdout))
+    assert said[0] == said[1]
 
 
 def test_decorrelated_inputs_are_uncorrelated() -> None:
