@@ -138,7 +138,8 @@ def command(
         typer.Option(
             "--set",
             metavar="KEY=VALUE",
-            help="Any key of config.yaml, e.g. --set loss.energy=20. May be repeated.",
+            help="Any key of config.yaml, e.g. --set loss.energy=20; comes after all else. May be repeated, "
+            "each key once.",
             rich_help_panel=RUN,
         ),
     ] = None,

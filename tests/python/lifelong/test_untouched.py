@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from lmlp.errors import ConfigError, DataError, DivergedError, LMLPError, ModelFileError
+from lmlp.errors import ConfigError, DataError, DivergedError, LMLPError, ModelFileError, TrainingError
 from lmlp.export.model_file import read_model_file
 from lmlp.io import write_structures
 from lmlp.lifelong.learn import learn, make_learn_config
@@ -54,7 +54,7 @@ FAILURES = {
     "nothing new": (_known, {}, DataError),
     "the name of the old data": (_nothing, {"task": "train"}, ConfigError),
     "no new element": (_known, {"networks": "new"}, LMLPError),
-    "diverged": (_other_truth, {**WILD, "optimizer": {"max_step": 10.0, "lr": 10.0}}, DivergedError),
+    "diverged": (_other_truth, {**WILD, "optimizer": {"max_step": 1e3, "lr": 1e3}}, TrainingError),
     "not finite": (_nothing, {"optimizer": {"max_step": 1e30, "lr": 1e30}, "dtype": "float32"}, LMLPError),
     "other old data": (_nothing, {"old": ["new.xyz", "nowhere.xyz"]}, LMLPError),
 }
@@ -89,6 +89,18 @@ def test_a_session_that_ends_badly(begun, why):
         with pytest.raises(error):
             learn(make_learn_config(values))
     assert _states(begun) == before
+
+
+def test_a_diverged_session_keeps_its_model_aside(start):
+    _other_truth(start)
+    optimizer = {"max_step": 10.0, "lr": 10.0}
+    values = learn_values(start, output=str(start / "model.pt"), **WILD, optimizer=optimizer)
+    before = (start / "model.pt").read_bytes()
+    with pytest.raises(DivergedError, match=r"model\.pt was not written, the model is .*model\.diverged\.pt"):
+        learn(make_learn_config(values))
+    assert (start / "model.pt").read_bytes() == before
+    assert read_model_file(start / "model.diverged.pt").n_members == 2
+    assert not (start / "model.memory").exists()
 
 
 def test_a_model_that_cannot_be_written(begun, monkeypatch):
