@@ -47,7 +47,7 @@ def command(
             f"--hidden {hidden!r}: give sizes separated by commas, e.g. 102,61,44"
         ) from None
     if not all(1 <= size <= 10_000 for size in sizes):
-        raise InvalidArgumentError(f"--hidden {hidden!r}: give sizes from 1 to 10000")
+        raise InvalidArgumentError(f"--hidden {hidden!r}: give sizes of at least 1 and at most 10000")
     if baseline not in ("zbl", "none"):
         raise InvalidArgumentError(f"--baseline {baseline!r}: zbl or none")
     descriptor = make_preset(preset, symbols, cutoff)

@@ -46,23 +46,25 @@ class Divergence:
         self._spread: dict[str, float]
         self._first: dict[str, float]
         self._lowest: dict[str, float]
+        self._highest: dict[str, float]
         self._last: dict[str, float]
         rng = np.random.default_rng([trainer.config.seed, 6])
         self._groups = [np.sort(rng.permutation(ids)[:_SAMPLE]) for ids in trainer.split.train]
         if saved is not None:
-            self._spread, self._first, self._lowest, self._last = (
-                dict(saved[k]) for k in ("spread", "first", "lowest", "last")
+            self._spread, self._first, self._lowest, self._highest, self._last = (
+                dict(saved[k]) for k in ("spread", "first", "lowest", "highest", "last")
             )
             return
         first = self._errors(trainer.average.values)
         self._first = {k: max(values) for k, values in first.items()}
         spread = _spreads(trainer.store.dataset, np.unique(np.concatenate(self._groups)))
         self._spread = {k: max(spread[k], _LEAST[k]) for k in first}
-        self._lowest, self._last = {}, {}
+        self._lowest, self._highest, self._last = {}, {}, {}
 
     def state(self) -> dict[str, Any]:
         """Return what a checkpoint keeps."""
-        return {"spread": self._spread, "first": self._first, "lowest": self._lowest, "last": self._last}
+        errors = {"lowest": self._lowest, "highest": self._highest, "last": self._last}
+        return {"spread": self._spread, "first": self._first, **errors}
 
     def note(self, errors: Mapping[str, float | None]) -> None:
         """Hear of the errors of all steps of an epoch."""
@@ -71,6 +73,7 @@ class Divergence:
             if value is not None:
                 self._last[k] = value
                 self._lowest[k] = min(self._lowest.get(k, math.inf), value)
+                self._highest[k] = max(self._highest.get(k, 0.0), value)
 
     def verdict(self, held_out: Mapping[str, Any]) -> str | None:
         """Tell in words what is wrong with a run that has ended; None if it has not diverged.
@@ -87,13 +90,17 @@ class Divergence:
         now = self._errors(best.values)
         for k, spread in self._spread.items():
             usual = max(spread, self._first[k], _FIRST[k])
-            last = self._last.get(k, 0.0)
-            for error, times in (*((e, _TIMES) for e in now[k]), (last, _TIMES_IN_STEPS)):
+            worst = self._highest.get(k, 0.0) if self._has_been_better() else self._last.get(k, 0.0)
+            for error, times in (*((e, _TIMES) for e in now[k]), (worst, _TIMES_IN_STEPS)):
                 if not error <= times * usual:  # nor is NaN
                     return self._say({k: error}, "far beyond")
         if self._learned_nothing():
             return self._say(self._last, "no smaller than")
         return None
+
+    def _has_been_better(self) -> bool:
+        """Whether the last epoch is worse than an earlier one: no blow before it has been recovered from."""
+        return any(v > _WORSE * self._lowest[k] for k, v in self._last.items())
 
     def _learned_nothing(self) -> bool:
         """Whether the last epoch was as bad as constants, after some time or after better ones."""

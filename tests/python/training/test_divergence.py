@@ -10,6 +10,7 @@ from lmlp.errors import DivergedError, TrainingError
 from lmlp.export.model_file import read_model_file
 from lmlp.training import Observer, train
 from lmlp.training.checkpoint import load_checkpoint, load_model_data
+from lmlp.training.divergence import Divergence
 from lmlp.training.log import read_log
 
 from tests.python.training.test_resume import StopAt
@@ -17,12 +18,12 @@ from tests.python.training.toy import clusters, crystals, label, settings
 
 STRUCTURES = clusters(40)
 DIVERGING = {
-    "saturated": ({"max_step": 10.0}, r"energies .* eV/atom, no smaller than .* and forces .* eV/Å"),
+    "saturated": ({"max_step": 10.0}, r"energies .* eV/atom"),
     "saturated at once": ({"max_step": 1.0, "lr": 1.0}, "no smaller than"),
     "constants that jump": ({"max_step": 10.0, "lr": 10.0}, r"energies .* far beyond their spread of 0\.4"),
     "adamw": ({"name": "adamw", "lr": 10.0}, "far beyond"),
     "adamw, saturated": ({"name": "adamw", "lr": 1.0}, "no smaller than"),
-    "never annealed": ({"max_step": 10.0, "decay": "constant"}, "no smaller than"),
+    "never annealed": ({"max_step": 10.0, "decay": "constant"}, r"no smaller than|far beyond"),
 }
 
 
@@ -54,6 +55,17 @@ def test_a_loss_that_is_not_finite_is_told_as_ever(tmp_path):
     with pytest.raises(TrainingError, match="not finite") as caught:
         train(settings(tmp_path, STRUCTURES, optimizer=optimizer, dtype="float32"))
     assert not isinstance(caught.value, DivergedError)
+
+
+@pytest.mark.parametrize(("last", "diverged"), [(0.3, True), (0.1, False)])
+def test_a_run_that_blew_up_and_came_back(tmp_path, last, diverged):
+    """Early best weights hide it; one that ends better than ever has recovered."""
+    from tests.python.training.toy import prepared
+
+    judge = Divergence(prepared(settings(tmp_path, STRUCTURES, valid_fraction=0.0)).trainer)
+    for error in (0.15, 40.0, last):
+        judge.note({"energy_rmse": error, "force_rmse": error})
+    assert (judge.verdict({}) is not None) is diverged
 
 
 class Spoiler(Observer):
