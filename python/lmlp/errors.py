@@ -41,6 +41,19 @@ class TrainingError(LMLPError, RuntimeError):
     """Training cannot go on; what was reached so far is on disk."""
 
 
+class DivergedError(TrainingError):
+    """A training has ended with a model that is no better than none.
+
+    Args:
+        message: what is wrong.
+        model: the model (``lmlp.model.data.ModelData``), without errors and calibration.
+    """
+
+    def __init__(self, message: str, model: object) -> None:
+        super().__init__(message)
+        self.model = model
+
+
 class BuildError(LMLPError, RuntimeError):
     """Something that is compiled on the user's machine could not be."""
 

@@ -52,7 +52,8 @@ class ModelFacts:
         """Raise UncertaintyError for a model that can have no uncertainty."""
         if self.n_members < 2:
             raise UncertaintyError(
-                f"{self.path} has one member: an uncertainty needs an ensemble of at least two (--members)"
+                f"{self.path} has one member: an uncertainty needs an ensemble of "
+                "at least two (lmlp train --members)"
             )
 
     def require_test_errors(self) -> None:

@@ -50,6 +50,8 @@ class Thermodynamics:
             value = getattr(self, name)
             if not (value > 0.0 and np.isfinite(value)):
                 raise InvalidArgumentError(f"{name} = {value}: give a positive number")
+        if self.timestep > 1000.0:
+            raise InvalidArgumentError(f"timestep = {self.timestep} fs: give at most 1000 fs")
         if not (self.temperature >= 0.0 and np.isfinite(self.temperature)):
             raise InvalidArgumentError(
                 f"temperature = {self.temperature} K: give a number that is not negative"

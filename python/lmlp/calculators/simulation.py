@@ -16,6 +16,7 @@ from ase.io.extxyz import write_xyz
 
 from lmlp.calculators.ase import LMLPCalculator
 from lmlp.calculators.dynamics import Thermodynamics, draw_velocities, generator_state, make_dynamics
+from lmlp.calculators.identity import check_atoms, frame_of, identity, restore
 from lmlp.calculators.watch import Reading, SigmaWatch, candidate
 from lmlp.errors import DataError, GeometryError, InvalidArgumentError, OutputError
 from lmlp.files.kinds import MD_LOG, PREDICTIONS, RESTART
@@ -30,7 +31,7 @@ class RunFiles:
     """Where a run writes; all lie beside the trajectory unless named.
 
     Attributes:
-        trajectory: extended XYZ with momenta, energies and forces.
+        trajectory: extended XYZ with momenta, energies and forces; masses, constraints and tags where given.
         log: one line per entry, columns named in the first line.
         candidates: extended XYZ of structures worth a label.
         restart: everything to continue the run.
@@ -138,6 +139,7 @@ class Simulation:
             raise InvalidArgumentError("the atoms need an LMLPCalculator")
         if len(atoms) == 0:
             raise InvalidArgumentError("no atoms to simulate")
+        check_atoms(atoms)
         self.atoms, self.files, self.watch, self.step = atoms, files, watch, 0
         self.last: Reading | None = None
         self.largest: Reading | None = None
@@ -182,6 +184,13 @@ class Simulation:
             )
         for output in self.files.outputs:
             check_kind(output.path, output.kind)
+        if "identity" in state:
+            try:
+                restore(self.atoms, str(state["identity"]))
+            except DataError as error:
+                raise DataError(
+                    f"{path}: written by a run with other atoms ({error}): repeat them, or start anew"
+                ) from None
         for file, size in zip(self.files.written, facts["sizes"], strict=True):
             if not file.exists() or file.stat().st_size < size:
                 raise DataError(f"{file}: shorter than when {path} was written; it cannot be continued")
@@ -252,11 +261,11 @@ class Simulation:
         if self.step % self._intervals.log == 0:
             append(self.files.log, self._log_line())
         if self.step % self._intervals.trajectory == 0:
-            frame = atoms.copy()
+            frame, more = frame_of(atoms)
             frame.info.update(step=self.step, time_ps=self._time())
             frame.info["lmlp_energy"] = float(atoms.get_potential_energy())
-            frame.new_array("lmlp_forces", atoms.get_forces())
-            columns = ["symbols", "positions", "momenta", "lmlp_forces"]
+            frame.new_array("lmlp_forces", atoms.get_forces(apply_constraint=False))
+            columns = ["symbols", "positions", "momenta", *more, "lmlp_forces"]
             append(self.files.trajectory, _text(frame, columns=columns))
 
     def _time(self) -> float:
@@ -311,6 +320,7 @@ class Simulation:
                 positions=atoms.positions,
                 momenta=atoms.get_momenta(),
                 cell=atoms.cell.array,
+                identity=np.array(identity(atoms)),
             )
         self._forget_history()
 

@@ -123,6 +123,8 @@ class SigmaWatch:
 def candidate(atoms: Atoms, reading: Reading, model: str) -> Atoms:
     """Copy a structure for labeling: predictions never carry names that training takes for labels."""
     copy = Atoms(numbers=atoms.numbers, positions=atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
+    if atoms.has("masses"):
+        copy.set_masses(atoms.get_masses())
     copy.info.update(
         step=reading.step,
         lmlp_model=model,

@@ -49,7 +49,9 @@ def command(
     virial_key: VirialKey = None,
     weights_key: WeightsKey = None,
     units_key: UnitsKey = None,
-    threads: Annotated[int, typer.Option(min=0, help="OpenMP threads; 0 takes OpenMP's default.")] = 0,
+    threads: Annotated[
+        int, typer.Option(min=0, max=1024, help="OpenMP threads; 0 takes OpenMP's default.")
+    ] = 0,
     precision: Annotated[
         str, typer.Option(help="double, or mixed: networks in single precision, faster.")
     ] = "double",
@@ -59,14 +61,17 @@ def command(
 
     Prints root mean square and mean absolute errors of energies (per atom), force components and stresses, by
     element, file and configuration type, and how well the uncertainties tell the errors. Structures without a
-    label are counted and left out of that error.
+    label are counted and left out of that error; data without any are an error that tells what they have
+    (with --predictions they are predicted all the same).
 
     Example: lmlp eval model.pt test.xyz --report report.html
     """
     from rich.console import Console
 
     from lmlp.calculators.backends import open_backend
+    from lmlp.errors import DataError
     from lmlp.evaluation import evaluate
+    from lmlp.evaluation.missing import missing_labels
     from lmlp.io import read_structures
     from lmlp.io.keys import DataKeys
 
@@ -74,6 +79,9 @@ def command(
     backend = open_backend(model, threads=threads, precision=precision)
     keys = DataKeys(energy_key, forces_key, stress_key, virial_key, weights_key, units_key)
     sets = {file: read_structures(file, keys) for file in data}
+    missing = missing_labels([s for structures in sets.values() for s in structures])
+    if missing is not None and missing.nothing and predictions is None:
+        raise DataError(f"{', '.join(data)}: {missing.text}")
     console = Console(stderr=True, quiet=as_json)
     with console.status("") as status:
         total = sum(len(structures) for structures in sets.values())
@@ -88,6 +96,8 @@ def command(
         typer.echo(json.dumps(metrics, indent=1, allow_nan=False))
     else:
         print_metrics(metrics, Console())
+        if missing is not None:
+            typer.echo(missing.text)
         for name, path in (("report", report), ("predictions", predictions)):
             if path is not None and path not in failures:
                 typer.echo(f"{name}: {path}")

@@ -18,7 +18,7 @@ def command(
     cutoff: Annotated[
         float | None, typer.Option(help="Cutoff radius in Å; the preset's own by default.")
     ] = None,
-    members: Annotated[int, typer.Option(min=1, help="Number of ensemble members.")] = 10,
+    members: Annotated[int, typer.Option(min=1, max=1000, help="Number of ensemble members.")] = 10,
     hidden: Annotated[str, typer.Option(help="Sizes of the hidden layers.")] = "102,61,44",
     activation: Annotated[
         str, typer.Option(help="stanh, tanh, tanhshrink, ssilu or bounded-ssilu.")
@@ -51,6 +51,8 @@ def command(
         raise InvalidArgumentError(
             f"--hidden {hidden!r}: give sizes separated by commas, e.g. 102,61,44"
         ) from None
+    if not all(1 <= size <= 10_000 for size in sizes):
+        raise InvalidArgumentError(f"--hidden {hidden!r}: give sizes of at least 1 and at most 10000")
     if baseline not in ("zbl", "none"):
         raise InvalidArgumentError(f"--baseline {baseline!r}: zbl or none")
     descriptor = make_preset(preset, symbols, cutoff)

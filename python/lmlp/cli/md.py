@@ -64,7 +64,9 @@ def command(
     force: Annotated[
         bool, typer.Option("--force", help="Start anew where there is a run of that name.")
     ] = False,
-    threads: Annotated[int, typer.Option(min=0, help="OpenMP threads; 0 takes OpenMP's default.")] = 0,
+    threads: Annotated[
+        int, typer.Option(min=0, max=1024, help="OpenMP threads; 0 takes OpenMP's default.")
+    ] = 0,
     precision: Annotated[
         str, typer.Option(help="double, or mixed: networks in single precision, faster.")
     ] = "double",
@@ -151,6 +153,8 @@ def _read_start(name: str) -> Atoms:
         atoms = atoms[0]
     if len(atoms) == 0:
         raise DataError(f"{name}: a structure without atoms")
+    if atoms.has("mass") and not atoms.has("masses"):  # the name of LAMMPS and OVITO
+        atoms.set_masses(atoms.get_array("mass"))
     return atoms
 
 

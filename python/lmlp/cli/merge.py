@@ -28,7 +28,9 @@ def command(
     forces_key: ForcesKey = None,
     weights_key: WeightsKey = None,
     units_key: UnitsKey = None,
-    threads: Annotated[int, typer.Option(min=0, help="OpenMP threads; 0 takes OpenMP's default.")] = 0,
+    threads: Annotated[
+        int, typer.Option(min=0, max=1024, help="OpenMP threads; 0 takes OpenMP's default.")
+    ] = 0,
     force: Force = False,
 ) -> None:
     """Merge the members of several models into one ensemble, e.g. of models trained on separate machines.

@@ -83,29 +83,20 @@ Seed = Annotated[
     typer.Option(min=0, help="Of weights, splits and orders; equal seeds repeat a run.", rich_help_panel=RUN),
 ]
 Threads = Annotated[
-    int | None, typer.Option(min=1, help="CPU threads; default: all cores.", rich_help_panel=RUN)
+    int | None, typer.Option(min=1, max=1024, help="CPU threads; default: all cores.", rich_help_panel=RUN)
 ]
 
 
 def overrides(options: dict[str, Any], assignments: list[str]) -> dict[str, Any]:
-    """Nest dotted keys; ``assignments`` are KEY=VALUE with YAML values.
+    """Nest dotted keys; ``assignments`` are KEY=VALUE with YAML values, and come after the options.
 
     Raises:
-        ConfigError: no KEY=VALUE, or a key below one that is no section.
+        ConfigError: no KEY=VALUE, a key below one that is no section, or one that is assigned twice.
     """
-    import yaml
-
+    pairs = [(key, value) for key, value in options.items() if value is not None]
+    pairs += _assigned(assignments)
     from lmlp.errors import ConfigError
 
-    pairs = [(key, value) for key, value in options.items() if value is not None]
-    for text in assignments:
-        key, separator, value = text.partition("=")
-        if not separator or not key:
-            raise ConfigError(f"--set {text!r}: write KEY=VALUE, e.g. loss.energy=20")
-        try:
-            pairs.append((key.strip(), yaml.safe_load(value)))
-        except yaml.YAMLError:
-            raise ConfigError(f"--set {text!r}: {value!r} is no value") from None
     result: dict[str, Any] = {}
     for key, value in pairs:
         *path, last = key.split(".")
@@ -116,3 +107,24 @@ def overrides(options: dict[str, Any], assignments: list[str]) -> dict[str, Any]
                 raise ConfigError(f"{key}: {part} is not a section")
         section[last] = value
     return result
+
+
+def _assigned(assignments: list[str]) -> list[tuple[str, Any]]:
+    """Return keys and values of all ``--set``."""
+    from lmlp.errors import ConfigError
+    from lmlp.training.yaml_text import read_yaml
+
+    found: dict[str, Any] = {}
+    for text in assignments:
+        key, separator, value = text.partition("=")
+        key = key.strip()
+        if not separator or not all(key.split(".")):
+            raise ConfigError(f"--set {text!r}: write KEY=VALUE, e.g. loss.energy=20")
+        for other in found:
+            if f"{other}.".startswith(f"{key}.") or f"{key}.".startswith(f"{other}."):
+                raise ConfigError(f"--set {text!r}: {other} is set already; put all of it in one --set")
+        try:
+            found[key] = read_yaml(value)
+        except ValueError as error:
+            raise ConfigError(f"--set {text!r}: {error}") from None
+    return list(found.items())

@@ -149,7 +149,8 @@ def command(
         typer.Option(
             "--set",
             metavar="KEY=VALUE",
-            help="Any key of config.yaml, e.g. --set loss.energy=20. May be repeated.",
+            help="Any key of config.yaml, e.g. --set loss.energy=20; comes after all else. May be repeated, "
+            "each key once.",
             rich_help_panel=RUN,
         ),
     ] = None,
@@ -242,7 +243,8 @@ def _train(settings: TrainConfig, workers: Workers, *, resume: bool, force: bool
     """Train and write the model; only the first of several processes speaks and writes."""
     from lmlp.cli.train_files import farewell, state_before, tell_earlier, write_model
     from lmlp.cli.train_view import TrainView
-    from lmlp.errors import ConfigError, TrainingError
+    from lmlp.errors import ConfigError, DivergedError, TrainingError
+    from lmlp.training.divergence import keep_diverged
     from lmlp.training.outputs import previous_path
     from lmlp.training.run import Run
 
@@ -260,6 +262,11 @@ def _train(settings: TrainConfig, workers: Workers, *, resume: bool, force: bool
             if workers.is_first:
                 view.say(farewell(run.backup, started=view.started))
             raise typer.Exit(130) from None
+        except DivergedError as error:
+            view.stop()
+            if not workers.is_first:
+                raise typer.Exit(1) from None
+            raise keep_diverged(error, settings.output) from None
         except TrainingError as error:
             view.stop()
             raise TrainingError(f"{error}; {state_before(run.backup)}") from None

@@ -14,11 +14,13 @@ from lmlp.descriptor.correlation_preset import (
     multiple_functions,
     pair_functions,
 )
+from lmlp.descriptor.preset_options import check_options
 from lmlp.descriptor.ranges import first_centers
 from lmlp.elements import atomic_number, default_table, element_table
 from lmlp.errors import InvalidArgumentError
 
 _Row = dict[str, Any]
+_LARGEST_CUTOFF = 50.0
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,9 @@ def make_preset(
     if unknown:
         known = ", ".join(["table", "keep_all", *allowed])
         raise InvalidArgumentError(f"preset {name} has no option {unknown[0]!r}; allowed are {known}")
+    if cutoff is not None and not 0.0 < cutoff <= _LARGEST_CUTOFF:
+        raise InvalidArgumentError(f"cutoff {cutoff} Å: give a number above 0, at most {_LARGEST_CUTOFF:g}")
+    check_options(options)
     keep_all = options.pop("keep_all", False)
     table = options.pop("table", None) or default_table(elements)
     spec = normalize_spec(maker(_Channels(elements, table, keep_all=keep_all), cutoff, **options))
@@ -104,7 +109,9 @@ def make_data_preset(
     """
     if shortest and name in _PRESETS and "shortest" in _PRESETS[name][1]:
         options = {"shortest": min(shortest.values()), **options}
-    return make_preset(name, elements, cutoff, **options)
+    for beside in {"cutoff", "name", "elements"} & set(options):
+        raise InvalidArgumentError(f"descriptor.options: {beside} is none of them, it is set beside them")
+    return make_preset(name, elements, cutoff, **{str(k): v for k, v in options.items()})
 
 
 def prune(spec: Mapping[str, Any], elements: Sequence[str]) -> tuple[dict[str, Any], list[Dropped]]:

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from lmlp.errors import ConfigError, ModelFileError
-from lmlp.lifelong.config import LearnConfig
+from lmlp.lifelong.config import LearnConfig, LearnModel
+from lmlp.lifelong.continuation import unpack_model
 from lmlp.model.data import ModelData
-from lmlp.training.config import merge, validated
+from lmlp.training.config import LossConfig, merge, validated
 
 
 def load_model(path: Path) -> ModelData:
@@ -44,6 +45,24 @@ def inherited(model: ModelData) -> dict[str, Any]:
     return settings
 
 
+def completed(config: LearnConfig, saved: Mapping[str, Any] | None, model: ModelData) -> LearnConfig:
+    """Lay settings over those that a session takes over.
+
+    Args:
+        config: what was given counts, defaults do not.
+        saved: checkpoint of the session if it was interrupted: it took over before.
+        model: that it goes on from.
+    """
+    taken = inherited(model)
+    if saved is not None:
+        before = json.loads(saved["config"])
+        taken = {
+            name: {k: before[name][k] for k in kind.model_fields if k in before[name]}
+            for name, kind in (("loss", LossConfig), ("model", LearnModel))
+        }
+    return make_learn_config(merge(taken, config.model_dump(exclude_unset=True)))
+
+
 def make_learn_config(values: Mapping[str, Any], source: str = "options") -> LearnConfig:
     """Validate settings.
 
@@ -66,10 +85,10 @@ def session_config(options: Mapping[str, Any], *, resume: bool = False) -> Learn
     """
     config = make_learn_config(options)
     if not resume:
-        return make_learn_config(merge(inherited(load_model(config.start)), options))
+        return completed(config, None, load_model(config.start))
     from lmlp.training.checkpoint import load_checkpoint
 
     if not config.checkpoint.exists():
         raise ConfigError(f"--resume: there is no {config.checkpoint}")
-    saved = json.loads(load_checkpoint(config.checkpoint)["config"])
-    return make_learn_config(merge({k: saved[k] for k in ("loss", "model")}, options))
+    saved = load_checkpoint(config.checkpoint)
+    return completed(config, saved, unpack_model(saved["base"]))

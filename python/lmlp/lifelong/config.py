@@ -3,13 +3,69 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Any, Literal, NoReturn
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from lmlp.files.names import beside
-from lmlp.training.config import Bytes, Fraction, OptimizerConfig, Positive, TrainConfig
+from lmlp.training.config import (
+    MOST,
+    BaselineConfig,
+    Bytes,
+    Count,
+    DescriptorConfig,
+    Fraction,
+    ModelConfig,
+    OptimizerConfig,
+    Positive,
+    TrainConfig,
+)
 from lmlp.training.rule import SelectionRule
+
+
+def _refused(reason: str) -> BeforeValidator:
+    """Refuse a setting of training that a session cannot use."""
+
+    def refuse(value: Any) -> NoReturn:
+        raise ValueError(reason)
+
+    return BeforeValidator(refuse)
+
+
+_FUNCTIONS = _refused("a model keeps the symmetry functions of its first training (`lmlp info` tells them)")
+_NETWORKS = _refused("a model keeps the number and shape of its networks (`lmlp info` tells them)")
+_READ = _refused("a session keeps all of its data in memory, and computes derivatives at every step")
+_CHECKS = _refused("a session keeps check_fraction of the new data to measure errors, and takes no others")
+
+
+class LearnDescriptor(DescriptorConfig):
+    """Nothing of it can be set: the model has its symmetry functions."""
+
+    preset: Annotated[str, _FUNCTIONS] = Field(default="eeacsf-resolved", exclude=True)
+    cutoff: Annotated[float | None, _FUNCTIONS] = Field(default=None, exclude=True)
+    options: Annotated[dict[str, Any], _FUNCTIONS] = Field(default_factory=dict, exclude=True)
+    open_elements: Annotated[bool, _FUNCTIONS] = Field(default=False, exclude=True)
+    spec: Annotated[dict[str, Any] | None, _FUNCTIONS] = Field(default=None, exclude=True)
+
+
+class LearnModel(ModelConfig):
+    """What a session can still choose: decorrelation, and the beginnings of new networks."""
+
+    members: Annotated[int, _NETWORKS] = Field(default=10, exclude=True)
+    hidden: Annotated[list[int], _NETWORKS] = Field(default_factory=list, exclude=True)
+    activation: Annotated[Literal["stanh", "tanh", "tanhshrink", "ssilu", "bounded-ssilu"], _NETWORKS] = (
+        Field(default="bounded-ssilu", exclude=True)
+    )
+    keep: Annotated[
+        float, _refused("a session keeps all directions, so that it begins with what its model says")
+    ] = Field(default=0.0, exclude=True)
+    atomic_energies: Annotated[
+        dict[str, float],
+        _refused("a model keeps its E_atom; those of new elements are fitted, or taken from single atoms"),
+    ] = Field(default_factory=dict, exclude=True)
+    baseline: Annotated[
+        BaselineConfig | None, _refused("a model keeps the baseline of its first training")
+    ] = Field(default=None, exclude=True)
 
 
 class LearnOptimizer(OptimizerConfig):
@@ -20,12 +76,14 @@ class LearnOptimizer(OptimizerConfig):
     new_factor: Positive = Field(
         default=2.0, description="s_max of networks of new elements over max_step; their weights never rest"
     )
-    score_history: int = Field(default=200, ge=0, description="t_hist, steps until scores count")
+    score_history: int = Field(default=200, ge=0, le=MOST, description="t_hist, steps until scores count")
     frozen: float = Field(default=0.1, ge=0, le=1, description="p_frozen, share of each tensor that rests")
 
 
 class LearnConfig(TrainConfig):
     """Everything that a learning session depends on; ``data`` are the new data.
+
+    Settings of training that a session cannot use are refused, and left out of what is written.
 
     Attributes:
         start: model file or checkpoint that goes on learning.
@@ -48,14 +106,27 @@ class LearnConfig(TrainConfig):
     old: list[Path] = Field(default_factory=list)
     task: str = Field(min_length=1)
     frames: tuple[int, int] | None = None
+    valid: Annotated[list[Path], _CHECKS] = Field(default_factory=list, exclude=True)
+    holdout_fraction: Annotated[float, _CHECKS] = Field(default=0.0, exclude=True)
+    elements: Annotated[
+        list[str] | None,
+        _refused("a session has the elements of its model, and those of its data after them"),
+    ] = Field(default=None, exclude=True)
+    descriptor: LearnDescriptor = Field(default_factory=LearnDescriptor, exclude=True)
+    model: LearnModel = Field(default_factory=LearnModel)
+    derivatives: Annotated[Literal["automatic", "stored", "computed"], _READ] = Field(
+        default="computed", exclude=True
+    )
+    stream: Annotated[Literal["automatic", "always", "never"], _READ] = Field(default="never", exclude=True)
+    shuffle_block: Annotated[int | None, _READ] = Field(default=None, exclude=True)
     optimizer: LearnOptimizer = Field(default_factory=LearnOptimizer)
     selection: SelectionRule = Field(default_factory=SelectionRule)
     networks: Literal["present", "all", "new"] = "present"
     balance: float = Field(default=0.7, ge=0, le=1)
     ewc: float = Field(default=0.0, ge=0)
-    ewc_structures: int = Field(default=64, ge=1)
+    ewc_structures: Count = 64
     check_fraction: Fraction = 0.1
-    memory_structures: int | None = Field(default=5000, ge=1)
+    memory_structures: Count | None = 5000
     memory_bytes: Bytes | None = None
     max_forgetting: Positive | None = None
     valid_fraction: Fraction = Field(

@@ -53,7 +53,7 @@ def extended_elements(model: ModelData, numbers: Sequence[int]) -> list[int]:
             f"{names}: the model's symmetry functions see no difference between "
             + " and ".join(twins)
             + ". Functions that were of no use for the first elements have been left out of it; train the "
-            "first model with --open-elements"
+            "first model with lmlp train --open-elements"
         )
     return old + new
 

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from lmlp.errors import DataError
 from lmlp.io import DataKeys, read_structures
-from lmlp.io.free_atoms import FreeAtom, set_apart
+from lmlp.io.composition import formula
+from lmlp.io.free_atoms import FreeAtom, is_free_atom, set_apart
 from lmlp.lifelong.config import LearnConfig
 from lmlp.lifelong.continuation import extended_elements
-from lmlp.lifelong.memory import Addition, Memory, Update
-from lmlp.lifelong.record import checksum
+from lmlp.lifelong.memory import UNWRITTEN, Addition, Entry, Memory, Update
+from lmlp.lifelong.record import checksum, to_bytes
 from lmlp.model.data import ModelData
 from lmlp.structure import Structure
 from lmlp.training.dataset import make_dataset
@@ -22,14 +25,42 @@ from lmlp.training.free_atoms import nothing_bound, tell_disagreements
 from lmlp.training.observer import Observer
 
 
-def begin_memory(config: LearnConfig, base: ModelData, observer: Observer) -> list[FreeAtom]:
-    """Put the data that the model knows into the memory, if they are not there yet.
+@dataclass(frozen=True)
+class Earlier:
+    """What a session knows of earlier tasks before it begins.
 
-    Returns:
-        the free atoms among them, which do not enter the memory.
+    Attributes:
+        entries: of the memory and, after them, of the old data that will enter it.
+        structures: of the entries.
+        tasks: names in their order.
+        errors: by task, that earlier sessions left.
+        updates: what puts the old data into the memory; written with the session, if it ends well.
+        free: free atoms among them, which do not enter the memory.
+    """
+
+    entries: list[Entry]
+    structures: list[Structure]
+    tasks: list[str]
+    errors: list[dict[str, Any]]
+    updates: list[Update]
+    free: list[FreeAtom] = field(default_factory=list)
+
+
+def read_memory(path: Path) -> Earlier:
+    """Return what a memory holds; nothing if there is none."""
+    if not path.exists():
+        return Earlier([], [], [], [], [])
+    with Memory(path) as memory:
+        entries = [e for e in memory.entries() if e.n_bytes]
+        errors = [s["provenance"].get("errors", {}) for s in memory.sessions()]
+        return Earlier(entries, memory.structures(entries), memory.tasks(), errors, [])
+
+
+def earlier_data(config: LearnConfig, base: ModelData, observer: Observer) -> Earlier:
+    """Return what the memory holds and what ``old`` adds to it; the memory stays as it is.
 
     Raises:
-        DataError: there is neither a memory nor old data, or these are free atoms only.
+        DataError: there is neither a memory nor old data, or free atoms only; two tasks of one name.
     """
     if not config.memory.exists() and not config.old:
         known = base.provenance.get("config", {}).get("data", [])
@@ -38,32 +69,76 @@ def begin_memory(config: LearnConfig, base: ModelData, observer: Observer) -> li
             f"{config.memory}: no such memory file. Without earlier data a model forgets: name those that "
             f"it was trained on ({hint.strip()}), they enter the memory first"
         )
-    if not config.old:
-        return []
-    keys, cutoff = DataKeys(**config.keys.model_dump()), float(base.descriptor["cutoff"])
-    parts = {path: set_apart(read_structures(path, keys), cutoff) for path in config.old}
-    files = {path: bound for path, (bound, _) in parts.items()}
-    free = [atom for _, atoms in parts.values() for atom in atoms]
-    if not any(files.values()):
-        raise nothing_bound(free, config.old)
-    tell_disagreements(free, lambda text: None)  # what is an error is one before the memory changes
-    check = _first_checks(config, base, [s for structures in files.values() for s in structures])
+    cutoff = float(base.descriptor["cutoff"])
+    found = _without_free_atoms(read_memory(config.memory), cutoff)
+    keys = DataKeys(**config.keys.model_dump())
+    files: dict[Path, list[Structure]] = {}
+    for path in config.old:
+        files[path], free = set_apart(read_structures(path, keys), cutoff)
+        found.free.extend(free)
+    everything = [s for structures in files.values() for s in structures]
+    if config.old and not everything:
+        raise nothing_bound(found.free, config.old)
+    tell_disagreements(found.free, lambda text: None)  # what is an error is one before the session
+    check = _first_checks(config, base, everything) if everything else set()
+    seen = known_to(config.memory, everything)
     first = 0
-    with Memory(config.memory, create=True) as memory:
-        for path, structures in files.items():
-            roles = {
-                checksum(s): "check" if first + k in check else "train" for k, s in enumerate(structures)
-            }
-            first += len(structures)
-            structures = unknown(structures, memory.known(list(roles)), observer)
-            if not structures:
-                continue
-            digest = hashlib.sha256("".join(checksum(s) for s in structures).encode()).hexdigest()
-            additions = [Addition(s, role=roles[checksum(s)]) for s in structures]
-            name = Path(path).name.partition(".")[0]
-            memory.commit(Update(f"start-{digest}", "start", {"file": str(path)}, name, additions))
-            observer.on_message(f"{path}: {len(structures)} earlier structures are now in {config.memory}")
-    return free
+    for path, structures in files.items():
+        roles = {checksum(s): "check" if first + k in check else "train" for k, s in enumerate(structures)}
+        first += len(structures)
+        kept = unknown(structures, seen, observer)
+        seen |= {checksum(s) for s in kept}
+        if kept:
+            _add(found, config, path, [Addition(s, role=roles[checksum(s)]) for s in kept])
+            observer.on_message(f"{path}: {len(kept)} earlier structures, for {config.memory}")
+    return found
+
+
+def _without_free_atoms(found: Earlier, cutoff: float) -> Earlier:
+    """Set free atoms apart, which memories of earlier versions may hold."""
+    bound, free = set_apart(found.structures, cutoff)
+    kept = [not is_free_atom(s, cutoff) for s in found.structures]
+    entries = [e for e, keep in zip(found.entries, kept, strict=True) if keep]
+    return replace(found, entries=entries, structures=bound, free=free)
+
+
+def known_to(memory: Path, structures: list[Structure]) -> set[str]:
+    """Return the checksums of those structures that a memory has ever seen."""
+    if not memory.exists():
+        return set()
+    with Memory(memory) as opened:
+        return opened.known([checksum(s) for s in structures])
+
+
+def _add(found: Earlier, config: LearnConfig, path: Path, additions: list[Addition]) -> None:
+    """Take up old data of a file as a task."""
+    name = path.name.partition(".")[0]
+    if name in found.tasks:
+        raise DataError(
+            f"{path}: there is a task {name!r} already, in {config.memory} or of another "
+            "file; rename the file"
+        )
+    structures = [a.structure for a in additions]
+    digest = hashlib.sha256("".join(checksum(s) for s in structures).encode()).hexdigest()
+    found.tasks.append(name)
+    found.errors.append({})
+    found.updates.append(Update(f"start-{digest}", "start", {"file": str(path)}, name, additions))
+    found.structures.extend(structures)
+    found.entries.extend(
+        Entry(
+            id=UNWRITTEN,
+            task=name,
+            role=a.role,
+            checksum=checksum(a.structure),
+            source=a.structure.source,
+            formula=formula(a.structure),
+            n_atoms=len(a.structure),
+            n_bytes=len(to_bytes(a.structure)),
+            state=a.state,
+            changed="",
+        )
+        for a in additions
+    )
 
 
 def _first_checks(config: LearnConfig, base: ModelData, structures: list[Structure]) -> set[int]:
@@ -76,7 +151,8 @@ def _first_checks(config: LearnConfig, base: ModelData, structures: list[Structu
     trained = base.provenance.get("config") or {}
     n = len(structures)
     lots = Lots(dataset.counts, np.arange(n))
-    if base.provenance.get("data_sha256") == dataset.fingerprint() and not trained.get("valid"):
+    same = base.provenance.get("data_sha256") == dataset.fingerprint()
+    if same and trained.get("holdout_fraction") and not trained.get("valid"):
         held_out = hold_out(lots, trained["seed"], trained["holdout_fraction"])
         if len(held_out):
             return set(held_out.tolist())

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from lmlp import __version__
-from lmlp.errors import DataError, OutputError
+from lmlp.errors import ConfigError, DataError, DivergedError, ModelFileError, OutputError
 from lmlp.export.model_file import read_model_file, write_model_file
 from lmlp.files.kinds import FIGURES
 from lmlp.files.lock import locked
@@ -16,15 +16,16 @@ from lmlp.files.names import beside, earlier
 from lmlp.files.writing import replacing
 from lmlp.io.composition import formula
 from lmlp.io.write import write_structures
-from lmlp.lifelong.base import make_learn_config
+from lmlp.lifelong.base import load_model, make_learn_config
 from lmlp.lifelong.choice import Bounds, choose
 from lmlp.lifelong.config import LearnConfig
-from lmlp.lifelong.memory import Addition, Entry, Memory, State, Update
+from lmlp.lifelong.memory import UNWRITTEN, Addition, Entry, Memory, State, Update
 from lmlp.lifelong.outputs import rejected_path, report_path, suspects_path
 from lmlp.lifelong.record import to_bytes
 from lmlp.lifelong.session import LearnRun, SessionDone
 from lmlp.model.data import ModelData
-from lmlp.training.checkpoint import previous_path
+from lmlp.training.checkpoint import load_checkpoint, previous_path
+from lmlp.training.divergence import keep_diverged
 from lmlp.training.observer import Observer
 from lmlp.training.selection import AdaptiveSelection
 
@@ -57,8 +58,9 @@ def learn(
 ) -> Outcome:
     """Continue a model on new data with rehearsal of what its memory keeps.
 
-    Written in this order, each whole or not at all: the model, the report and the suspects, the memory. A
-    session killed at any moment is taken up with ``resume`` and ends with the same weights.
+    Written at the end, in this order, each whole or not at all: the model, the report and the suspects, the
+    memory (``old`` included). A session that is refused or fails leaves model and memory as they were; one
+    killed at any moment is taken up with ``resume`` and ends with the same weights.
 
     Args:
         config: settings.
@@ -67,10 +69,13 @@ def learn(
         started: ``time.monotonic()`` that the time limit counts from.
 
     Raises:
-        ConfigError, DataError, GeometryError, ModelFileError, TrainingError: as in training.
+        ConfigError, DataError, GeometryError, ModelFileError, TrainingError: as in training; a session that
+            was stopped between model and memory is not finished.
         UnknownElementError: an element that the model's descriptor cannot carry.
         OutputError: another run writes the output or the memory; a file cannot be written, what was learned
             is in the checkpoint then.
+        DivergedError: the new model is no better than none; it is ``<stem>.diverged.pt``, the output and the
+            memory are as they were.
         KeyboardInterrupt: after saving.
     """
     observer = observer or Observer()
@@ -78,6 +83,8 @@ def learn(
         locked(beside(config.output, ""), observer.on_message),
         locked(config.memory, observer.on_message),
     ):
+        if not resume:
+            _check_unfinished(config)
         return _learn(LearnRun(config, observer, resume=resume, started=started))
 
 
@@ -89,6 +96,9 @@ def _learn(run: LearnRun) -> Outcome:
         _clean(config)
         report = json.loads(report_path(config).read_text(encoding="utf-8"))
         return Outcome(read_model_file(config.output), config.output, report, refused=False)
+    except DivergedError as error:
+        _clean(config)
+        raise keep_diverged(error, config.output) from None
     report = run.report()
     update, removed = memory_update(run)
     report["removed"] = removed
@@ -107,13 +117,37 @@ def _learn(run: LearnRun) -> Outcome:
 def _put_in_place(run: LearnRun, outcome: Outcome, update: Update) -> None:
     """Write model, suspects and report, and last the memory."""
     path = outcome.path
+    if not outcome.refused and run.config.memory.exists():
+        with Memory(run.config.memory) as memory:
+            memory.rehearse(update)  # what fails here leaves the model as it was
     write_model_file(outcome.model, path, keep=earlier(path, path) if outcome.refused else None)
     _write_suspects(run)
     with replacing(report_path(run.config), FIGURES) as unfinished:
         unfinished.write_text(json.dumps(outcome.report, indent=1, allow_nan=False), encoding="utf-8")
     if not outcome.refused:
-        with Memory(run.config.memory) as memory:
+        with Memory(run.config.memory, create=True) as memory:
             memory.commit(update)
+
+
+def _check_unfinished(config: LearnConfig) -> None:
+    """Refuse to begin where a session was stopped between its model and its memory.
+
+    Raises:
+        ConfigError: the output has learned what the memory does not know.
+    """
+    if not (config.checkpoint.exists() and config.output.exists()):
+        return
+    try:
+        saved, model = load_checkpoint(config.checkpoint), load_model(config.output)
+    except ModelFileError:
+        return
+    if saved["results"] is None or model.provenance != saved["provenance"]:
+        return
+    raise ConfigError(
+        f"{config.output}: has learned {saved['provenance']['task']!r}, but the session was stopped before "
+        f"{config.memory} knew of it: finish it by the same command with --resume, or remove "
+        f"{config.checkpoint}"
+    )
 
 
 def memory_update(run: LearnRun) -> tuple[Update, list[dict[str, str]]]:
@@ -151,7 +185,9 @@ def memory_update(run: LearnRun) -> tuple[Update, list[dict[str, str]]]:
     bounds = Bounds(c.memory_structures, c.memory_bytes)
     gone = choose(entries, run.points, bounds)
     now = [gone.get(i, s) for i, s in enumerate(now)]
-    changes = {run.entries[i].id: now[i] for i in range(n_old) if now[i] != run.entries[i].state}
+    changed = [(e, now[i]) for i, e in enumerate(run.entries) if now[i] != e.state]
+    changes = {e.id: state for e, state in changed if e.id != UNWRITTEN}
+    revisions = {e.checksum: state for e, state in changed if e.id == UNWRITTEN}
     additions = [
         Addition(run.dataset.structures[i], now[i], entries[i].role) for i in range(n_old, len(run.dataset))
     ]
@@ -167,7 +203,9 @@ def memory_update(run: LearnRun) -> tuple[Update, list[dict[str, str]]]:
     listed = [
         {"source": entries[i].source, "task": entries[i].task, "reason": gone[i].reason} for i in sorted(gone)
     ]
-    return Update(run.session, "learn", provenance, c.task, additions, changes), listed
+    first = run.earlier.updates
+    update = Update(run.session, "learn", provenance, c.task, additions, changes, first, revisions)
+    return update, listed
 
 
 def _write_suspects(run: LearnRun) -> None:

@@ -23,6 +23,7 @@ from lmlp.lifelong.schema import APPLICATION_ID, SCHEMA, STATUSES, VERSION
 from lmlp.structure import Structure
 
 _WAIT_SECONDS = 30.0
+UNWRITTEN = -1  # id of an entry that is not in the file yet
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ class Entry:
     """What the memory knows of a structure, without its content.
 
     Attributes:
-        id: number in the file.
+        id: number in the file, ``UNWRITTEN`` before it has one.
         task: name of the task that it came with.
         role: ``train``, or ``check``: kept to measure errors, never trained on.
         checksum: SHA-256 of geometry and labels.
@@ -89,6 +90,8 @@ class Update:
         task: task of the additions; None without additions.
         additions: new structures; those that the file knows already (same checksum) are left out.
         changes: new states by id. ``removed`` drops the content and keeps all else.
+        first: sessions that are written before it, with it or not at all.
+        revisions: new states, by checksum, of what ``first`` adds.
     """
 
     session: str
@@ -97,6 +100,8 @@ class Update:
     task: str | None = None
     additions: Sequence[Addition] = ()
     changes: Mapping[int, State] = field(default_factory=dict)
+    first: Sequence[Update] = ()
+    revisions: Mapping[str, State] = field(default_factory=dict)
 
 
 class Memory:
@@ -270,15 +275,34 @@ class Memory:
                 nothing is written then.
         """
         with self._errors(), self._transaction():
-            if self.has_session(update.session):
-                return False
-            self._db.execute(
-                "INSERT INTO sessions VALUES (?, ?, ?, ?)",
-                (update.session, update.kind, _now(), json.dumps(dict(update.provenance), default=str)),
-            )
-            self._add(update)
-            for number, state in update.changes.items():
-                self._change(number, state, update.session)
+            return self._write(update)
+
+    def rehearse(self, update: Update) -> None:
+        """Do all that :meth:`commit` does, and take it back.
+
+        Raises:
+            DataError: as :meth:`commit`.
+        """
+        with self._errors(), self._transaction(keep=False):
+            self._write(update)
+
+    def _write(self, update: Update) -> bool:
+        if self.has_session(update.session):
+            return False
+        for before in update.first:
+            self._write(before)
+        self._db.execute(
+            "INSERT INTO sessions VALUES (?, ?, ?, ?)",
+            (update.session, update.kind, _now(), json.dumps(dict(update.provenance), default=str)),
+        )
+        self._add(update)
+        for number, state in update.changes.items():
+            self._change(number, state, update.session)
+        for key, state in update.revisions.items():
+            row = self._db.execute("SELECT id FROM structures WHERE checksum = ?", (key,)).fetchone()
+            if row is None:
+                raise DataError(f"{self.path}: no structure with checksum {key}")
+            self._change(int(row[0]), state, update.session)
         return True
 
     def _add(self, update: Update) -> None:
@@ -334,11 +358,11 @@ class Memory:
         )
 
     @contextmanager
-    def _transaction(self) -> Iterator[None]:
+    def _transaction(self, *, keep: bool = True) -> Iterator[None]:
         self._db.execute("BEGIN IMMEDIATE")
         try:
             yield
-            self._db.execute("COMMIT")
+            self._db.execute("COMMIT" if keep else "ROLLBACK")
         except BaseException:
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")

@@ -16,10 +16,10 @@ from lmlp.errors import ConfigError, DataError, InvalidArgumentError
 from lmlp.files.rule import check_outputs
 from lmlp.io import DataKeys, read_structures
 from lmlp.io.distances import joined_distances, shortest_distances
-from lmlp.io.free_atoms import FreeAtom, is_free_atom, set_apart
+from lmlp.io.free_atoms import FreeAtom, set_apart
 from lmlp.io.report import audit
 from lmlp.lifelong.balance import TaskBalance, task_levels
-from lmlp.lifelong.base import load_model
+from lmlp.lifelong.base import completed, load_model
 from lmlp.lifelong.config import LearnConfig
 from lmlp.lifelong.continuation import (
     Options,
@@ -32,11 +32,10 @@ from lmlp.lifelong.continuation import (
     pack_model,
     unpack_model,
 )
-from lmlp.lifelong.earlier import begin_memory, unknown
+from lmlp.lifelong.earlier import earlier_data, known_to, unknown
 from lmlp.lifelong.memory import Memory
 from lmlp.lifelong.outliers import check_outliers
 from lmlp.lifelong.outputs import learn_inputs, learn_outputs
-from lmlp.lifelong.record import checksum
 from lmlp.lifelong.regularization import ElasticWeights, importances
 from lmlp.lifelong.retention import retention, task_errors
 from lmlp.model.baseline import Zbl, extended_baseline, parse_baseline
@@ -59,6 +58,7 @@ from lmlp.training.free_atoms import (
 from lmlp.training.observer import Observer
 from lmlp.training.optimizer import Pace
 from lmlp.training.restore import potential_from_state
+from lmlp.training.roles import roles
 from lmlp.training.run import Run
 from lmlp.training.selection import PARKED, SUSPECT, AdaptiveSelection
 from lmlp.training.store import Store
@@ -89,6 +89,7 @@ class LearnRun(Run):
     """
 
     config: LearnConfig
+    from_nothing = False
 
     def __init__(
         self,
@@ -100,6 +101,7 @@ class LearnRun(Run):
     ) -> None:
         super().__init__(config, observer, resume=resume, started=started)
         self.base = load_model(config.start) if self.saved is None else unpack_model(self.saved["base"])
+        self.config = completed(config, self.saved, self.base)
         self.before: dict[str, Any] = {} if self.saved is None else json.loads(self.saved["before"])
 
     def _check_outputs(self) -> None:
@@ -117,31 +119,25 @@ class LearnRun(Run):
 
     def _read(self) -> tuple[Dataset, int]:
         c = self.config
-        free = begin_memory(c, self.base, self.observer) if self.saved is None else []
-        new, atoms = self._new_structures()
-        free += atoms
-        with Memory(c.memory) as memory:
-            if self.saved is not None and memory.has_session(self.saved["session"]):
-                raise SessionDone
-            if c.task in memory.tasks():
-                raise ConfigError(f"{c.memory}: has learned a task {c.task!r} already; choose another name")
-            known = memory.known([checksum(s) for s in new])
-            self.new = unknown(new, known, self.observer)
-            kept = [e for e in memory.entries() if e.n_bytes]
-            self.tasks = [*memory.tasks(), c.task]
-            self.earlier = [s["provenance"].get("errors", {}) for s in memory.sessions()]
-            stored = memory.structures(kept)
-        # memories of earlier versions may hold free atoms
-        lone = [is_free_atom(s, self.cutoff) for s in stored]
-        self.entries = [e for e, is_lone in zip(kept, lone, strict=True) if not is_lone]
-        old, atoms = set_apart(stored, self.cutoff)
-        free += atoms
+        if self.saved is not None and c.memory.exists():
+            with Memory(c.memory) as memory:
+                if memory.has_session(self.saved["session"]):
+                    raise SessionDone
+        earlier = earlier_data(c, self.base, self.observer)
+        if c.task in earlier.tasks:
+            raise ConfigError(f"{c.memory}: has learned a task {c.task!r} already; choose another name")
+        new, free = self._new_structures()
+        known = known_to(c.memory, new) | {a.checksum for a in earlier.entries}
+        self.new = unknown(new, known, self.observer)
+        self.entries, self.earlier = earlier.entries, earlier
+        self.tasks = [*earlier.tasks, c.task]
         if not self.new:
             what = "known to the memory" if new else "isolated atoms"
             raise NothingNew(f"{', '.join(map(str, c.data))}: nothing to learn, all structures are {what}")
-        present = {int(z) for s in [*old, *self.new] for z in np.unique(s.numbers)}
+        structures = [*earlier.structures, *self.new]
+        present = {int(z) for s in structures for z in np.unique(s.numbers)}
         numbers = extended_elements(self.base, sorted(present))
-        dataset = make_dataset([*old, *self.new], numbers, free)
+        dataset = make_dataset(structures, numbers, [*earlier.free, *free])
         self.task_of = np.array(
             [self.tasks.index(e.task) for e in self.entries] + [len(self.tasks) - 1] * len(self.new)
         )
@@ -187,16 +183,20 @@ class LearnRun(Run):
             self.observer.on_message(text)
         return Split(train, valid, self.checks)
 
+    def _roles(self) -> dict[str, Any]:
+        return roles(self.split, self.task_of)
+
     def _learning(self) -> np.ndarray:
         """Return by species whether its networks learn."""
         n_old, counts = len(self.base.elements), self.dataset.counts
         if self.config.networks == "all":
             return np.ones(counts.shape[1], bool)
+        new = np.arange(counts.shape[1]) >= n_old  # perhaps of the memory alone
         if self.config.networks == "present":
-            return np.asarray(counts[len(self.entries) :].sum(axis=0) > 0)
-        if counts.shape[1] == n_old:
+            return np.asarray(counts[len(self.entries) :].sum(axis=0) > 0) | new
+        if not new.any():
             raise ConfigError("networks: new, but the new data have no new element")
-        return np.arange(counts.shape[1]) >= n_old
+        return new
 
     # Model ----------------------------------------------------------------------------------------
 
@@ -228,8 +228,6 @@ class LearnRun(Run):
 
     def _baseline(self) -> Zbl | None:
         """Return the model's own baseline, extended to new elements."""
-        if self.config.model.baseline is not None:
-            raise ConfigError("model.baseline: a model keeps the baseline of its first training")
         elements, cutoff = self.dataset.elements, float(self.base.descriptor["cutoff"])
         return parse_baseline(
             extended_baseline(self.base.baseline, elements, cutoff, self.shortest), elements, cutoff
@@ -408,7 +406,7 @@ class LearnRun(Run):
         return {
             "session": self.session,
             "task": self.config.task,
-            **retention(self.before, self.after, self.config.task, self.earlier),
+            **retention(self.before, self.after, self.config.task, self.earlier.errors),
             "max_forgetting": self.config.max_forgetting,
             "suspects": self._listed(suspects),
             "check_suspects": self._listed(sorted(odd & checks)),

@@ -18,6 +18,7 @@ from lmlp.files.writing import append, replacing
 from lmlp.io import DataKeys, read_structures
 from lmlp.lifelong.base import make_learn_config, session_config
 from lmlp.lifelong.config import LearnConfig
+from lmlp.lifelong.earlier import read_memory
 from lmlp.lifelong.learn import learn
 from lmlp.lifelong.memory import Memory
 from lmlp.lifelong.outputs import learn_inputs, report_path, stream_outputs, suspects_path
@@ -94,6 +95,8 @@ def learn_stream(
         Otherwise as :func:`lmlp.lifelong.learn.learn`.
     """
     first = make_learn_config(options)
+    if first.frames is not None:
+        raise ConfigError(f"frames: batches have frames of their own; got {first.frames}")
     observer = observer or Observer()
     with (
         locked(beside(first.output, ""), observer.on_message),
@@ -178,8 +181,7 @@ def _finished(config: LearnConfig) -> dict[str, Any] | None:
     report: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     if report["task"] != config.task:
         return None
-    with Memory(config.memory) as memory:
-        return report if report["refused"] or config.task in memory.tasks() else None
+    return report if report["refused"] or config.task in read_memory(config.memory).tasks else None
 
 
 def _keep(config: LearnConfig) -> None:

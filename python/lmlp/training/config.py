@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from collections.abc import Mapping
@@ -13,9 +14,13 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from lmlp.errors import ConfigError
 from lmlp.files.names import beside
 from lmlp.training.rule import SelectionRule
+from lmlp.training.yaml_text import read_yaml
 
 _UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 _BYTES = {"": 1, "b": 1, "k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
+MOST = 10**9  # of counts: beyond it a typing error
+MOST_THREADS = 1024
+MOST_SEED = 2**32 - 1
 
 
 def parse_duration(value: Any) -> Any:
@@ -36,7 +41,8 @@ def parse_bytes(value: Any) -> Any:
     match = re.fullmatch(r"([0-9]*\.?[0-9]+)\s*([bkmgt]?)(?:i?b)?", value.strip().lower())
     if match is None:
         raise ValueError(f"{value!r} is no memory size; write 512M, 2G")
-    return int(float(match[1]) * _BYTES[match[2]])
+    size = float(match[1]) * _BYTES[match[2]]
+    return int(size) if math.isfinite(size) else size
 
 
 def parse_selection(value: Any) -> Any:
@@ -62,14 +68,16 @@ def parse_output(value: Any) -> Any:
 
 
 Duration = Annotated[float, BeforeValidator(parse_duration), Field(gt=0)]
-Bytes = Annotated[int, BeforeValidator(parse_bytes), Field(ge=0)]
-Positive = Annotated[float, Field(gt=0)]
+Bytes = Annotated[int, BeforeValidator(parse_bytes), Field(ge=0, le=2**60)]
+Count = Annotated[int, Field(ge=1, le=MOST)]
+Positive = Annotated[float, Field(gt=0, le=1e30)]
+Weight = Annotated[float, Field(ge=0, le=1e9)]
 Selection = Annotated[SelectionRule | None, BeforeValidator(parse_selection)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class KeysConfig(_Section):
@@ -91,7 +99,7 @@ class DescriptorConfig(_Section):
     """Symmetry functions: a preset, or a whole descriptor block as in docs/model-file.md."""
 
     preset: str = "eeacsf-resolved"
-    cutoff: Positive | None = None
+    cutoff: Annotated[float, Field(gt=0, le=50)] | None = None
     options: dict[str, Any] = Field(default_factory=dict)
     open_elements: bool = Field(default=False, description="functions that any element to come can share")
     spec: dict[str, Any] | None = None
@@ -134,8 +142,10 @@ class BaselineConfig(_Section):
 class ModelConfig(_Section):
     """Networks, and the fixed maps in front of them."""
 
-    members: int = Field(default=10, ge=1)
-    hidden: list[Annotated[int, Field(ge=1)]] = Field(default_factory=lambda: [64, 64])
+    members: int = Field(default=10, ge=1, le=1000)
+    hidden: list[Annotated[int, Field(ge=1, le=10_000)]] = Field(
+        default_factory=lambda: [64, 64], min_length=1, max_length=10
+    )
     activation: Literal["stanh", "tanh", "tanhshrink", "ssilu", "bounded-ssilu"] = "bounded-ssilu"
     decorrelation: Positive | None = Field(
         default=10.0, description="ε of (C + ε)^(−1/2); larger regularizes more; null: standardize only"
@@ -158,10 +168,10 @@ class ModelConfig(_Section):
 class LossConfig(_Section):
     """Weights of the loss; ``final_energy`` is reached at the end, by way of the geometric mean."""
 
-    energy: float = Field(default=10.0, ge=0, description="q in 1/Å")
-    final_energy: float | None = Field(default=None, ge=0)
-    force: float = Field(default=1.0, ge=0)
-    stress: float = Field(default=1.0, ge=0, description="1/Å², on the virial per atom")
+    energy: Weight = Field(default=10.0, description="q in 1/Å")
+    final_energy: Weight | None = None
+    force: Weight = 1.0
+    stress: Weight = Field(default=1.0, description="1/Å², on the virial per atom")
 
 
 class OptimizerConfig(_Section):
@@ -178,16 +188,33 @@ class OptimizerConfig(_Section):
     etas: tuple[float, float] = (0.7375, 1.2)
     betas: tuple[float, float, float, float] = (0.7375, 0.8125, 250.0, 0.99)
     adam_betas: tuple[float, float] = (0.9, 0.99)
-    weight_decay: float = Field(default=0.1, ge=0, description="CoRe: d; AdamW: decoupled decay")
+    weight_decay: float = Field(default=0.1, ge=0, le=1e6, description="CoRe: d; AdamW: decoupled decay")
     rare_decay: float = Field(
         default=1.0, ge=0, description="p in the factor (n_max/n)^p of the decay for an element with n atoms"
     )
-    score_history: int = Field(default=0, ge=0)
+    score_history: int = Field(default=0, ge=0, le=MOST)
     frozen: float = Field(default=0.0, ge=0, le=1)
     decay: Literal["linear", "cosine", "constant"] = "linear"
     final: float = Field(default=0.001, gt=0, le=1, description="share of the step size left at the end")
     warmup: Fraction = 0.0
     gradient_clip: Positive | None = Field(default=None, description="largest gradient norm of a member")
+
+    @model_validator(mode="after")
+    def _possible(self) -> OptimizerConfig:
+        checks = [
+            ("min_step", 0 < self.min_step <= self.max_step, f"at most max_step, {self.max_step}"),
+            ("etas", 0 < self.etas[0] <= 1 <= self.etas[1], "0 < eta_minus <= 1 <= eta_plus"),
+            (
+                "betas",
+                all(0 <= b < 1 for b in (*self.betas[:2], self.betas[3])) and self.betas[2] > 0,
+                "the first two and the last in [0, 1), the third above 0",
+            ),
+            ("adam_betas", all(0 <= b < 1 for b in self.adam_betas), "in [0, 1)"),
+        ]
+        for name, valid, allowed in checks:
+            if not valid:
+                raise ValueError(f"{name}={getattr(self, name)!r}, but allowed is {allowed}")
+        return self
 
 
 class TrainConfig(_Section):
@@ -199,21 +226,22 @@ class TrainConfig(_Section):
     )
     output: Annotated[Path, BeforeValidator(parse_output)]
     keys: KeysConfig = Field(default_factory=KeysConfig)
-    elements: list[str] | None = Field(default=None, description="species order; default: those of the data")
+    elements: list[str] | None = Field(
+        default=None, min_length=1, description="species order; default: those of the data"
+    )
     descriptor: DescriptorConfig = Field(default_factory=DescriptorConfig)
     model: ModelConfig = Field(default_factory=ModelConfig)
     loss: LossConfig = Field(default_factory=LossConfig)
     optimizer: OptimizerConfig = Field(default_factory=OptimizerConfig)
-    epochs: int | None = Field(default=None, ge=1)
+    epochs: Count | None = None
     time_limit: Duration | None = Field(default=None, description="seconds for the whole run, or 6m, 1h30m")
-    batch_size: int = Field(default=8, ge=1)
+    batch_size: Count = 8
     selection: Selection = Field(
         default=None,
         description="uniform: all data in every epoch; adaptive: a share of them, chosen by their losses",
     )
-    valid_every: int | None = Field(
+    valid_every: Count | None = Field(
         default=None,
-        ge=1,
         description="epochs between validations; 1, or half a pass if adaptive",
     )
     valid_fraction: Fraction = Field(
@@ -223,9 +251,9 @@ class TrainConfig(_Section):
     average: Fraction = Field(
         default=0.99, description="decay per step of the weight average; 0 switches it off"
     )
-    seed: int = Field(default=1, ge=0)
+    seed: int = Field(default=1, ge=0, le=MOST_SEED)
     dtype: Literal["float32", "float64"] = "float32"
-    threads: int | None = Field(default=None, ge=1)
+    threads: int | None = Field(default=None, ge=1, le=MOST_THREADS)
     memory_budget: Bytes = 2 * 2**30
     derivatives: Literal["automatic", "stored", "computed"] = Field(
         default="automatic", description="of the network inputs: once before training, or at every step"
@@ -233,9 +261,8 @@ class TrainConfig(_Section):
     stream: Literal["automatic", "always", "never"] = Field(
         default="automatic", description="keep data on disk: if they need more than memory_budget, or anyway"
     )
-    shuffle_block: int | None = Field(
+    shuffle_block: Count | None = Field(
         default=None,
-        ge=1,
         description="consecutive structures that stay together when they are shuffled",
     )
     checkpoint_interval: Duration = 60.0
@@ -301,8 +328,8 @@ def validated(kind: type[_Config], values: Mapping[str, Any], source: str = "opt
         lines = []
         for item in error.errors():
             key = ".".join(str(part) for part in item["loc"]) or "(top level)"
-            if item["type"] == "extra_forbidden":
-                lines.append(f"{key}: unknown key{_suggestion(item['loc'])}")
+            if item["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
+                lines.append(f"{key}: unknown key{_suggestion(kind, item['loc'])}")
             elif item["type"] == "missing":
                 lines.append(f"{key}: missing")
             else:
@@ -320,8 +347,6 @@ def load_config(path: Path, overrides: Mapping[str, Any] | None = None) -> Train
     Raises:
         ConfigError: not a YAML mapping, or an entry that is unknown or impossible.
     """
-    import yaml
-
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
@@ -329,9 +354,10 @@ def load_config(path: Path, overrides: Mapping[str, Any] | None = None) -> Train
     except UnicodeDecodeError:
         raise ConfigError(f"{path}: not text; {_DATA_HINT}") from None
     try:
-        values = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{path}: not valid YAML ({_DATA_HINT}): {error}") from None
+        values = read_yaml(text)
+    except ValueError as error:
+        hint = f" ({_DATA_HINT})" if "not valid YAML" in str(error) else ""
+        raise ConfigError(f"{path}: {error}{hint}") from None
     if not isinstance(values, dict):
         raise ConfigError(f"{path}: expected keys and values, e.g. `data: train.xyz`; {_DATA_HINT}")
     for key in ("data", "valid", "output"):
@@ -352,16 +378,17 @@ def merge(values: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, 
     return result
 
 
-def _suggestion(location: tuple[int | str, ...]) -> str:
-    """Name the allowed keys of the section that an unknown key stands in, the closest first."""
+def _suggestion(kind: type[TrainConfig], location: tuple[int | str, ...]) -> str:
+    """Name the keys that can be set in the section that an unknown key stands in, the closest first."""
     import difflib
 
-    section: Any = TrainConfig
+    section: Any = kind
     for part in location[:-1]:
-        field = section.model_fields.get(str(part)) if hasattr(section, "model_fields") else None
+        field = getattr(section, "model_fields", {}).get(str(part))
         section = field.annotation if field is not None else None
-    if not hasattr(section, "model_fields"):
-        return ""
-    allowed = list(section.model_fields)
+    allowed = [name for name, field in getattr(section, "model_fields", {}).items() if not field.exclude]
+    allowed += getattr(section, "__dataclass_fields__", {})
     close = difflib.get_close_matches(str(location[-1]), allowed, n=1)
-    return f" (did you mean {close[0]}?)" if close else f" (allowed: {', '.join(allowed)})"
+    if close:
+        return f" (did you mean {close[0]}?)"
+    return f" (allowed: {', '.join(allowed)})" if allowed else ""

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from lmlp.descriptor.compute import Descriptor
+from lmlp.descriptor.compute import Descriptor, normalize_spec
 from lmlp.descriptor.presets import make_data_preset
 from lmlp.errors import DataError
 from lmlp.model.scaling import FeatureMoments, InputMap, useful_columns, varying
@@ -24,8 +24,12 @@ def make_spec(
         chosen: a block, or a preset whose functions begin where the data do.
         elements: chemical symbols in species order.
         shortest: shortest distances in the data in Å by pair; empty if unknown.
+
+    Raises:
+        InvalidArgumentError: names what is wrong in the block, the unknown preset or option.
     """
     if chosen.spec is not None:
+        normalize_spec(chosen.spec)  # names what is wrong
         return chosen.spec
     return make_data_preset(chosen.preset, elements, chosen.cutoff, shortest, chosen.preset_options)
 

@@ -73,8 +73,9 @@ def check_saved(saved: dict[str, Any], config: TrainConfig, fingerprint: str) ->
         ConfigError: names what differs.
     """
     if saved["fingerprint"] != fingerprint:
+        files = ", ".join(map(str, [*config.data, *config.valid]))
         raise ConfigError(
-            f"{config.checkpoint}: made from other data than {', '.join(map(str, config.data))}; "
+            f"{config.checkpoint}: made from other data than {files}; "
             "resume with the same files, or start anew without --resume"
         )
     old = json.loads(saved["config"])

@@ -34,7 +34,7 @@ class SelectionRule:
         memory: weight of earlier epochs in the running mean, and of earlier uses in a structure's loss.
     """
 
-    __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012  (read by pydantic where settings are checked)
+    __pydantic_config__ = {"extra": "forbid", "allow_inf_nan": False}  # noqa: RUF012  (read by pydantic where settings are checked)
 
     share: float = 0.1
     old_share: float | None = None

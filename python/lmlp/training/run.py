@@ -12,7 +12,7 @@ import torch
 from lmlp import __version__
 from lmlp.descriptor.compute import Descriptor
 from lmlp.elements import atomic_number
-from lmlp.errors import ConfigError, InvalidArgumentError
+from lmlp.errors import ConfigError, DivergedError, InvalidArgumentError
 from lmlp.files.lock import locked
 from lmlp.files.names import beside
 from lmlp.files.rule import check_outputs
@@ -31,6 +31,7 @@ from lmlp.training.checkpoint import load_checkpoint, model_fields
 from lmlp.training.config import TrainConfig
 from lmlp.training.dataset import Dataset
 from lmlp.training.derivatives import Plan, store_derivatives
+from lmlp.training.divergence import Divergence
 from lmlp.training.division import divide
 from lmlp.training.energy_suspects import suspect_energies
 from lmlp.training.forecast import make_forecast
@@ -42,6 +43,7 @@ from lmlp.training.observer import Observer
 from lmlp.training.outputs import set_earlier_aside, train_outputs
 from lmlp.training.reading import check_saved, read_dataset
 from lmlp.training.restore import potential_from_state, potential_state
+from lmlp.training.roles import check_roles, roles
 from lmlp.training.schedule import Progress
 from lmlp.training.selection import SUSPECT, AdaptiveSelection, outcome
 from lmlp.training.similar import likes_by_task, structure_points
@@ -72,6 +74,7 @@ def train(config: TrainConfig, *, observer: Observer | None = None, resume: bool
         DataError, UnknownElementError, GeometryError: data that cannot be used; the structure is named.
         TrainingError: a loss or gradient is not finite; the structure is named, the last good state is saved.
         OutputError: another run writes the same files, or they cannot be written.
+        DivergedError: the run has ended, and its model is no better than none; it is in the error.
         KeyboardInterrupt: after saving.
     """
     observer = observer or Observer()
@@ -90,6 +93,8 @@ class Run:
         workers: processes that train together; default this one alone.
         force: drop the checkpoint and the log of an earlier run; default: they get other names.
     """
+
+    from_nothing = True  # the first weights are random
 
     def __init__(
         self,
@@ -132,6 +137,9 @@ class Run:
         self.baseline = self._baseline()
         self.dataset = without_baseline(self.dataset, self.baseline, self.observer.on_message)
         self.split = self._split(held_out)
+        self.roles = self._roles()
+        if self.saved is not None:
+            check_roles(self.saved, self.config, self.roles)
         self.free_atoms = self._free_atoms()
         self.trainer = self._make_trainer()
         self.anchored = self._anchored()
@@ -159,6 +167,10 @@ class Run:
     def _split(self, n_held_out: int) -> Split:
         """Draw the hold-out and each member's own validation structures; depends on the seed alone."""
         return divide(self.dataset, n_held_out, self.config, self.observer.on_message)
+
+    def _roles(self) -> dict[str, Any]:
+        """Return who trains on what, for the checkpoint."""
+        return roles(self.split)
 
     # Model ----------------------------------------------------------------------------------------
 
@@ -325,6 +337,8 @@ class Run:
 
     def _train(self, before: float) -> None:
         c, trainer = self.config, self.trainer
+        noted = None if self.saved is None else self.saved["divergence"]
+        self.divergence = Divergence(trainer, noted, from_nothing=self.from_nothing)
         seconds = None
         if c.time_limit is not None:
             used = time.monotonic() - self.started
@@ -347,6 +361,7 @@ class Run:
         self.observer.on_start(forecast, trainer.position)
 
         def on_epoch(record: dict[str, Any]) -> None:
+            self.divergence.note(record["train"])
             record["elapsed"] = round(self.progress.elapsed, 3)
             self._write(record)
             self.observer.on_epoch(record)
@@ -396,6 +411,8 @@ class Run:
             **self.trainer.state(),
             "config": self.config.model_dump_json(),
             "fingerprint": self.fingerprint,
+            "roles": self.roles,
+            "divergence": self.divergence.state(),
             "elapsed": self.progress.elapsed,
             "stored_derivatives": self.stored,
             "feature_min": self.limits[0],
@@ -414,10 +431,18 @@ class Run:
         return {}
 
     def _finish(self) -> ModelData:
-        """Evaluate the best weights on the hold-out and return the model."""
+        """Evaluate the best weights on the hold-out and return the model.
+
+        Raises:
+            DivergedError: holds the model.
+        """
         trainer = self.trainer
         with trainer.using(trainer.best.values):
             results = self.workers.together(self._held_out_errors)
+        wrong = self.divergence.verdict(results)
+        if wrong is not None:
+            results = {}  # there may be no numbers among them
+        with trainer.using(trainer.best.values):
             self._save(results)
             data = trainer.potential.to_model_data(**model_fields(self._state(results)))
         record = {
@@ -428,11 +453,13 @@ class Run:
             "best_epoch": trainer.best.epoch.tolist(),
             "gradient_evaluations": trainer.position.evaluations // trainer.potential.n_members,
             "holdout": {k: results.get(k) for k in ("energy_rmse", "force_rmse")},
-            **self._selected(),
+            **({"diverged": wrong} if wrong is not None else self._selected()),
         }
         self._write(record)
         self.observer.on_end(record)
         self.workers.wait()  # nobody leaves before the files are written
+        if wrong is not None:
+            raise DivergedError(f"the run has diverged: {wrong}", data)
         return data
 
     def _held_out_errors(self) -> dict[str, Any]:

@@ -205,20 +205,25 @@ class Trainer:
         Returns:
             validation loss per member (weights of the run's end), and RMSEs over all members and per member.
         """
-        sums = ErrorSums(self.potential.n_members)
         if not len(self.split.valid[0]):
-            return sums.losses, {}
+            return ErrorSums(self.potential.n_members).losses, {}
+        sums = self.errors(self.split.valid, self.average.values)
+        return sums.losses, sums.summary(members=True)
+
+    def errors(self, members: Sequence[np.ndarray], values: Sequence[Tensor]) -> ErrorSums:
+        """Evaluate some weights on structures of each member, all of the same number."""
+        sums = ErrorSums(self.potential.n_members)
         weights = loss_weights(self.config.loss, 1.0)
         size = max(self.config.batch_size, 16)
-        with self.using(self.average.values):
-            for start in range(0, len(self.split.valid[0]), size):
-                groups = self.workers.share([ids[start : start + size] for ids in self.split.valid])
+        with self.using(values):
+            for start in range(0, len(members[0]), size):
+                groups = self.workers.share([ids[start : start + size] for ids in members])
                 batch, labels = make_batch(self.store, self.references, groups)
                 prediction = self.potential.predict(batch, forces=self.with_forces)
                 errors = structure_errors(prediction, batch, labels)
                 sums.add(errors, errors.loss(weights), batch, labels)
         self.workers.add([sums.values])
-        return sums.losses, sums.summary(members=True)
+        return sums
 
     def using(self, values: Sequence[Tensor]) -> Swapped:
         """Return a context in which the networks have other weights."""

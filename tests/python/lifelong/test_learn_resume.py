@@ -7,7 +7,9 @@ import sys
 import time
 
 import pytest
+from lmlp.errors import ConfigError
 from lmlp.export.model_file import read_model_file
+from lmlp.lifelong.earlier import read_memory
 from lmlp.lifelong.learn import learn, make_learn_config
 from lmlp.lifelong.memory import Memory
 
@@ -26,8 +28,7 @@ def test_interrupted_and_resumed(start, ewc):
     config = make_learn_config(learn_values(start, ewc=ewc, **places))
     with pytest.raises(KeyboardInterrupt):
         learn(config, observer=StopAt(40))
-    with Memory(config.memory) as memory:
-        assert memory.tasks() == ["train"]
+    assert not config.memory.exists()
     assert not config.output.exists()
     outcome = learn(config, resume=True)
     assert _same_model(outcome.model, expected.model)
@@ -35,12 +36,17 @@ def test_interrupted_and_resumed(start, ewc):
     states = []
     for path in (straight.memory, config.memory):
         with Memory(path) as memory:
-            states.append([(e.checksum, e.role, e.state) for e in memory.entries()])
+            entries = memory.entries()
+            states.append([(e.checksum, e.role, e.state) for e in entries])
+            events = [[h["kind"] for h in memory.history(e.id)] for e in entries if e.task == "train"]
+            assert {tuple(kinds) for kinds in events} <= {("start",), ("start", "learn")}
+            assert ["start", "learn"] in events
     assert states[0] == states[1]
 
 
 SCRIPT = """
 import json, sys
+from lmlp.lifelong.earlier import read_memory
 from lmlp.lifelong.learn import learn, make_learn_config
 learn(make_learn_config(json.loads(sys.argv[1])), resume=sys.argv[2] == "resume")
 """
@@ -56,9 +62,7 @@ def _kill_and_resume(config, expected, environment):
     time.sleep(random.uniform(0.0, 3.0))
     process.kill()
     process.wait()
-    with Memory(config.memory) as memory:
-        memory.verify()
-        done = "new" in memory.tasks()
+    done = config.memory.exists() and "new" in read_memory(config.memory).tasks
     if config.output.exists():
         read_model_file(config.output)
     else:
@@ -107,6 +111,9 @@ def test_killed_between_model_and_memory(start, monkeypatch):
         with pytest.raises(SystemExit):
             learn(config)
     model = read_model_file(config.output)
+    assert read_memory(config.memory).tasks == []
+    with pytest.raises(ConfigError, match=r"next\.pt: has learned 'new'.*finish it .* with --resume"):
+        learn(config)  # not once more, by a model that has learned them
     with monkeypatch.context() as patch:
         patch.setattr("lmlp.lifelong.learn._clean", killed)
         with pytest.raises(SystemExit):

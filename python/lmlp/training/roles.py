@@ -1,0 +1,62 @@
+"""Which structures train and which measure errors: a resumed run must agree with its checkpoint on it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from lmlp.errors import ConfigError
+from lmlp.training.config import TrainConfig
+from lmlp.training.trainer import Split
+
+
+def roles(split: Split, tasks: Sequence[int] | np.ndarray = ()) -> dict[str, Any]:
+    """Return what a checkpoint keeps of the roles of its structures.
+
+    Args:
+        split: who trains on what, and what is held out.
+        tasks: task of each structure, if there are several.
+
+    Returns:
+        ``digest`` of all roles; ``holdout``, the structures that no member trains on.
+    """
+    digest = hashlib.sha256()
+    for part in (*split.train, *split.valid, split.holdout, np.asarray(tasks)):
+        digest.update(f"{len(part)};".encode())
+        digest.update(np.ascontiguousarray(part, dtype="<i8").tobytes())
+    return {"digest": digest.hexdigest(), "holdout": torch.from_numpy(split.holdout.astype(np.int64))}
+
+
+def check_roles(saved: dict[str, Any], config: TrainConfig, now: dict[str, Any]) -> None:
+    """Refuse a checkpoint whose structures had other roles: what was trained on measures no errors.
+
+    Args:
+        saved: the checkpoint.
+        config: settings.
+        now: from :func:`roles`.
+
+    Raises:
+        ConfigError: says how many of the structures that are held out now were trained on.
+    """
+    before = saved.get("roles")
+    if before is None:
+        raise ConfigError(
+            f"{config.checkpoint}: written by an earlier version, which did not note what was held out; "
+            "start anew without --resume (`lmlp export` makes a model of the checkpoint)"
+        )
+    if before["digest"] == now["digest"]:
+        return
+    seen = np.setdiff1d(now["holdout"].numpy(), before["holdout"].numpy())
+    what = (
+        f"what is held out now was training data ({len(seen)} of {len(now['holdout'])} structures)"
+        if len(seen)
+        else "other structures were trained on, chosen by, or held out"
+    )
+    raise ConfigError(
+        f"{config.checkpoint}: made from the same structures in other roles: {what}. Resume with each file "
+        "in the role that it had, or start anew without --resume"
+    )
