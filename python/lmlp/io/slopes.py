@@ -1,0 +1,71 @@
+"""How much energies rise, in units of what forces or stress demand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Slope:
+    """Line through the origin with the smallest absolute deviations, and how well it fits.
+
+    Attributes:
+        n: number of pairs.
+        value: rise of the energy per demanded rise; 1 where labels belong together.
+        left: share of the rises that the line leaves over, 0 to 1.
+        apart: median difference between rise and demand, in units of the sizes of the two terms of demand.
+        bend: mean sign of the curvature along the step, weighted with its size: near 1 in honest data, as
+            energies curve upward along bonds; −1 where signs are wrong, in between for random forces.
+        stable: both halves of the pairs give the same value within a factor of two.
+    """
+
+    n: int
+    value: float
+    left: float
+    apart: float
+    bend: float
+    stable: bool
+
+    def is_one(self, within: float, left: float = 0.25) -> bool:
+        """Tell whether the value is 1 within a factor, and well determined."""
+        return self.left < left and self.value > 0 and abs(np.log(self.value)) < np.log(within)
+
+    def is_other(self, beyond: float, left: float) -> bool:
+        """Tell whether the value is positive, off 1 by more than a factor, and well determined."""
+        good = self.stable and self.left < left and self.value > 0
+        return bool(good and abs(np.log(self.value)) > np.log(beyond))
+
+
+def fit_slope(rises: np.ndarray, terms: np.ndarray) -> Slope | None:
+    """Fit rises ``[n]`` to the sum of two terms each ``[n, 2]``; None where they determine nothing."""
+    demands = terms.sum(axis=1)
+    total = float(np.abs(rises).sum())
+    if total == 0.0 or not np.any(demands):
+        return None
+    value = _least_deviation(rises, demands)
+    halves = [_least_deviation(rises[k::2], demands[k::2]) for k in (0, 1)]
+    stable = value != 0.0 and all(0.5 < half / value < 2.0 for half in halves)
+    bends = terms[:, 1] - terms[:, 0]
+    sizes = np.abs(terms).sum(axis=1)
+    curved = float(np.abs(bends).sum())
+    return Slope(
+        n=len(rises),
+        value=value,
+        left=float(np.abs(rises - value * demands).sum()) / total,
+        apart=float(np.median(np.abs(rises - demands) / np.where(sizes > 0.0, sizes, 1.0))),
+        bend=float(bends.sum()) / curved if curved > 0.0 else 0.0,
+        stable=stable,
+    )
+
+
+def _least_deviation(rises: np.ndarray, demands: np.ndarray) -> float:
+    """Return the weighted median of rises / demands, with weights |demands|."""
+    use = demands != 0.0
+    if not use.any():
+        return 0.0
+    ratios, weights = rises[use] / demands[use], np.abs(demands[use])
+    order = np.argsort(ratios)
+    reached = np.cumsum(weights[order])
+    return float(ratios[order][np.searchsorted(reached, 0.5 * reached[-1])])
