@@ -8,16 +8,17 @@ one wrong file among good ones is named.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
+from lmlp.io.energy_range import all_electron_energy
 from lmlp.io.finding import Finding, file_of, sources
-from lmlp.io.misfits import check_misfits
+from lmlp.io.misfits import check_force_misfits, check_stress_misfits
 from lmlp.io.similar import SAME_CELL, Pair, similar_pairs
-from lmlp.io.slopes import Slope, fit_slope
-from lmlp.io.unit_names import name_force_units, name_stress_units
+from lmlp.io.slopes import fit_slope
+from lmlp.io.verdicts import Verdict, describe, judge_forces, judge_stress
 from lmlp.structure import Structure
+from lmlp.units import HARTREE
 
 _FEWEST_FORCE = 6
 _FEWEST_STRESS = 4
@@ -27,34 +28,34 @@ _SMALLEST_WORK = 2e-3  # eV; files print energies to 1e-3 at worst
 _SMALLEST_DISTANCE = 3e-3  # Å
 _SMALLEST_STRAIN = 1e-3
 _STRESS_DISTANCE = 0.15  # Å; what forces demand is reliable there
+_JUMP = 3.0  # times what the terms of force amount to
+_JUMP_RATIO = 20.0  # times the median
 _FEW_IN_FILE = 4  # structures; files with fewer are compared with each other
-
-
-@dataclass(frozen=True)
-class _Verdict:
-    """What is wrong with the labels of some structures: code and words."""
-
-    code: str
-    text: str
 
 
 def check_consistency(structures: Sequence[Structure]) -> list[Finding]:
     """Forces or stress that do not belong to the energies."""
     kinds = _kinds(structures)
     pairs = similar_pairs(structures, kinds)
-    wrong: dict[_Verdict, set[int]] = {}
-    reliable: list[Pair] = []
+    wrong: dict[str, list[tuple[Verdict, list[int]]]] = {}
+    sound: list[Pair] = []
     for members, group in _cells(structures, kinds, pairs):
         verdicts = _judge(structures, group)
         for verdict in verdicts:
-            wrong.setdefault(verdict, set()).update(members)
+            wrong.setdefault(verdict.code, []).append((verdict, members))
         if not verdicts:
-            reliable += group
-    found = [
-        Finding("warning", verdict.code, verdict.text, sources([structures[i] for i in sorted(where)]))
-        for verdict, where in wrong.items()
+            sound += group
+    found = []
+    for code, entries in wrong.items():
+        where = sorted({i for _, members in entries for i in members})
+        text = describe([verdict for verdict, _ in entries])
+        found.append(Finding("warning", code, text, sources([structures[i] for i in where])))
+    about_stress = [p for p in sound if _tells_of_stress(p, False)]
+    return [
+        *found,
+        *check_force_misfits(structures, [p for p in sound if _tells_of_forces(p)]),
+        *check_stress_misfits(structures, about_stress),
     ]
-    return found + check_misfits(structures, [p for p in reliable if _tells_of_forces(p)])
 
 
 def _kinds(structures: Sequence[Structure]) -> list[str]:
@@ -95,91 +96,56 @@ def _tells_of_forces(pair: Pair) -> bool:
         pair.strain < SAME_CELL
         and pair.distance > _SMALLEST_DISTANCE
         and abs(pair.force[0]) + abs(pair.force[1]) > _SMALLEST_WORK
+        and 0.0 not in pair.force
     )
 
 
-def _judge(structures: Sequence[Structure], pairs: Sequence[Pair]) -> list[_Verdict]:
-    """Return what is wrong with the forces, and with the stress, of the structures of these pairs."""
-    about_forces = [p for p in pairs if _tells_of_forces(p)]
-    verdicts, factor = [], 1.0
+def _without_jumps(pairs: list[Pair]) -> list[Pair]:
+    """Leave out energies far off those of the other pairs: what is wrong with them, other checks tell."""
+    if not pairs:
+        return []
+    sizes = np.array([abs(p.rise) / (abs(p.force[0]) + abs(p.force[1])) for p in pairs])
+    limit = max(_JUMP, _JUMP_RATIO * float(np.median(sizes)))
+    return [p for p, size in zip(pairs, sizes, strict=True) if size <= limit]
+
+
+def _tells_of_stress(pair: Pair, forces_fit: bool) -> bool:
+    """Tell whether a pair is good for the stress; forces must be known to fit, or matter little."""
+    if pair.stress is None or pair.strain < _SMALLEST_STRAIN or pair.distance > _STRESS_DISTANCE:
+        return False
+    return any(pair.stress) and (forces_fit or 2 * sum(map(abs, pair.force)) < sum(map(abs, pair.stress)))
+
+
+def _judge(structures: Sequence[Structure], pairs: Sequence[Pair]) -> list[Verdict]:
+    """Return what is wrong with the forces, or with the stress, of the structures of these pairs."""
+    about_forces = _without_jumps([p for p in pairs if _tells_of_forces(p)])
+    slope = None
     if len(about_forces) >= _FEWEST_FORCE:
-        slope = fit_slope(np.array([p.rise for p in about_forces]), np.array([p.force for p in about_forces]))
-        verdict = _judge_forces(slope, float(np.mean([len(structures[p.first]) for p in about_forces])))
-        if verdict is not None and slope is not None:
-            verdicts.append(verdict)
-            factor = slope.value
-    about_stress = [p for p in pairs if _tells_of_stress(p, factor)]
-    if len(about_stress) >= _FEWEST_STRESS:
-        rises = np.array([p.rise - factor * sum(p.force) for p in about_stress])
-        slope = fit_slope(rises, np.array([p.stress for p in about_stress]))
-        volume = float(np.mean([structures[p.first].volume for p in about_stress]))
-        # energies that are wrong against the forces are so against the stress: that has been said
-        verdict = None if verdicts else _judge_stress(slope, volume)
-        verdicts += [verdict] if verdict is not None else []
-    return verdicts
+        rises = np.array([p.rise for p in about_forces])
+        slope = fit_slope(rises, np.array([p.force for p in about_forces]), even=True)
+        verdict = judge_forces(slope, _atoms(structures, about_forces), _in_hartree(structures, about_forces))
+        if verdict is not None:  # energies that are wrong against forces are so against stress
+            return [verdict]
+    about_stress = [p for p in pairs if _tells_of_stress(p, slope is not None)]
+    if len(about_stress) < _FEWEST_STRESS:
+        return []
+    rises = np.array([p.rise - sum(p.force) for p in about_stress])
+    terms = np.array([p.stress for p in about_stress])
+    slope, most = fit_slope(rises, terms), fit_slope(rises, terms, even=True)
+    if slope is None or most is None or not slope.agrees(most):
+        return []  # a few pairs outweigh the others: not all are wrong
+    verdict = judge_stress(slope, float(np.mean([structures[p.first].volume for p in about_stress])))
+    return [] if verdict is None else [verdict]
 
 
-def _tells_of_stress(pair: Pair, factor: float) -> bool:
-    return pair.stress is not None and pair.strain > _SMALLEST_STRAIN and pair.distance < _STRESS_DISTANCE
+def _atoms(structures: Sequence[Structure], pairs: Sequence[Pair]) -> float:
+    return float(np.mean([len(structures[p.first]) for p in pairs]))
 
 
-def _judge_forces(slope: Slope | None, n_atoms: float) -> _Verdict | None:
-    if slope is None or slope.is_one(within=1.6):
-        return None
-    bent_down = slope.bend < -0.9 and slope.n >= _MANY and slope.value < 0.3
-    if (slope.value < 0 and slope.stable and slope.left < 0.6) or bent_down:
-        units = []
-        if not bent_down or slope.left < 0.6:
-            units = [] if abs(np.log(-slope.value)) < np.log(1.6) else name_force_units(-slope.value, n_atoms)
-        what = "forces have the wrong sign: gradients given as forces"
-        if slope.bend > 0:
-            what = "energies and forces have opposite signs: energies with the wrong sign"
-        more = f", and {' or '.join(units)}" if units else ""
-        return _Verdict("forces-sign", f"{what}{more}? {_rule(slope)}")
-    limits = ((0.25, 1.6, 0), (0.6, 3.0, 0), (0.8, 8.0, 30))
-    if any(slope.n >= n and slope.is_other(beyond, left) for left, beyond, n in limits):
-        units = name_force_units(slope.value, n_atoms)
-        likely = f": {' or '.join(units)}?" if units else ""
-        return _Verdict(
-            "forces-unit", f"energies and forces are not in the same units{likely} {_rule(slope)}"
-        )
-    foreign = slope.left > 0.85 and slope.bend < 0.85 and slope.apart > 0.3 and slope.n >= _FEWEST_OF_A_KIND
-    if foreign:
-        return _Verdict(
-            "forces-foreign",
-            "forces do not belong to the energies: of other structures, of atoms in another order, or in "
-            "another orientation? Between similar structures energies do not follow them at all",
-        )
-    return None
-
-
-def _rule(slope: Slope) -> str:
-    return (
-        f"Between similar structures (of {slope.n} pairs) energies change {slope.value:.3g} times as much as "
-        "−F·Δr"
-    )
-
-
-def _judge_stress(slope: Slope | None, volume: float) -> _Verdict | None:
-    if slope is None or slope.is_one(within=1.8):
-        return None
-    size = abs(slope.value)
-    limits = ((0.25, 1.8), (0.6, 2.5))
-    signed = slope.value < 0 and slope.stable and slope.left < 0.6
-    other = slope.stable and any(slope.left < a and abs(np.log(size)) > np.log(b) for a, b in limits)
-    if not signed and not other:
-        return None
-    units = name_stress_units(size, volume) if other else []
-    code = "stress-unit" if units or not signed else "stress-sign"
-    parts = []
-    if units:
-        parts.append(f"in {' or '.join(units)}")
-    elif other:
-        parts.append("in another unit than eV/Å³")
-    if signed:
-        parts.append("with compression positive (tension is positive here)")
-    text = (
-        f"stress and energies do not belong together: stress {' and '.join(parts)}? Between strained "
-        f"structures (of {slope.n} pairs) energies change {slope.value:.3g} times as much as V σ:ε"
-    )
-    return _Verdict(code, text)
+def _in_hartree(structures: Sequence[Structure], pairs: Sequence[Pair]) -> bool:
+    """Tell whether energies are, as numbers, those of all electrons in Hartree."""
+    shares = [
+        structures[p.first].energy / float(all_electron_energy(structures[p.first].numbers).sum())  # type: ignore[operator]
+        for p in pairs[:_MANY]
+    ]
+    return bool(abs(np.log(max(float(np.median(shares)), 1e-12) * HARTREE)) < 0.1)

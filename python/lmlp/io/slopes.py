@@ -37,9 +37,26 @@ class Slope:
         good = self.stable and self.left < left and self.value > 0
         return bool(good and abs(np.log(self.value)) > np.log(beyond))
 
+    def agrees(self, other: Slope) -> bool:
+        """Tell whether another slope is the same within a factor of three."""
+        return other.value != 0.0 and 1.0 / 3.0 < self.value / other.value < 3.0
 
-def fit_slope(rises: np.ndarray, terms: np.ndarray) -> Slope | None:
-    """Fit rises ``[n]`` to the sum of two terms each ``[n, 2]``; None where they determine nothing."""
+
+def fit_slope(rises: np.ndarray, terms: np.ndarray, *, even: bool = False) -> Slope | None:
+    """Fit rises to demands, each the sum of two terms.
+
+    Args:
+        rises: eV ``[n]``.
+        terms: eV ``[n, 2]``.
+        even: count pairs alike, whatever the size of their terms, so that a few do not decide for all.
+
+    Returns:
+        None where rises and terms determine nothing.
+    """
+    if even:
+        sizes = np.abs(terms).sum(axis=1)
+        sizes[sizes == 0.0] = 1.0
+        rises, terms = rises / sizes, terms / sizes[:, None]
     demands = terms.sum(axis=1)
     total = float(np.abs(rises).sum())
     if total == 0.0 or not np.any(demands):

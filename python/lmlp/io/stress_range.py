@@ -30,6 +30,7 @@ def check_stress_range(structures: Sequence[Structure]) -> list[Finding]:
     likely = f"In {', '.join(units)}" if units else "In another unit"
     message = (
         f"stress of {len(far)} structures beyond what any solid bears: {value:.4g} eV/Å³ = "
-        f"{value / GPA:.4g} GPa in {worst.source}. {likely}, or with compression positive (VASP: kbar, compression positive)?"
+        f"{value / GPA:.4g} GPa in {worst.source}. {likely}, or with "
+        "compression positive (VASP: kbar, compression positive)?"
     )
     return [Finding("warning", "impossible-stress", message, sources([s for s, _ in far]))]
