@@ -7,6 +7,7 @@ one wrong file among good ones is named.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -16,6 +17,7 @@ from lmlp.io.finding import Finding, file_of, sources
 from lmlp.io.misfits import check_force_misfits, check_stress_misfits
 from lmlp.io.similar import SAME_CELL, Pair, similar_pairs
 from lmlp.io.slopes import fit_slope
+from lmlp.io.stress_range import check_stress_range
 from lmlp.io.verdicts import Verdict, describe, judge_forces, judge_stress
 from lmlp.structure import Structure
 from lmlp.units import HARTREE
@@ -28,29 +30,33 @@ _SMALLEST_WORK = 2e-3  # eV; files print energies to 1e-3 at worst
 _SMALLEST_DISTANCE = 3e-3  # Å
 _SMALLEST_STRAIN = 1e-3
 _STRESS_DISTANCE = 0.15  # Å; what forces demand is reliable there
+_STRESS_FITS = "stress fits"
 _JUMP = 3.0  # times what the terms of force amount to
 _JUMP_RATIO = 20.0  # times the median
-_FEW_IN_FILE = 4  # structures; files with fewer are compared with each other
+_FEW = 4  # structures; those of files and types with fewer are compared with each other
 
 
 def check_consistency(structures: Sequence[Structure]) -> list[Finding]:
-    """Forces or stress that do not belong to the energies."""
+    """Forces or stress that do not belong to the energies, and stress beyond what solids bear."""
     kinds = _kinds(structures)
     pairs = similar_pairs(structures, kinds)
     wrong: dict[str, list[tuple[Verdict, list[int]]]] = {}
     sound: list[Pair] = []
+    confirmed: set[int] = set()
     for members, group in _cells(structures, kinds, pairs):
-        verdicts = _judge(structures, group)
-        for verdict in verdicts:
+        verdict = _judge(structures, group)
+        if verdict == _STRESS_FITS:
+            confirmed.update(members)
+        if isinstance(verdict, Verdict):
             wrong.setdefault(verdict.code, []).append((verdict, members))
-        if not verdicts:
+        else:
             sound += group
-    found = []
+    found = check_stress_range(structures, confirmed)
     for code, entries in wrong.items():
         where = sorted({i for _, members in entries for i in members})
         text = describe([verdict for verdict, _ in entries])
         found.append(Finding("warning", code, text, sources([structures[i] for i in where])))
-    about_stress = [p for p in sound if _tells_of_stress(p, False)]
+    about_stress = [p for p in sound if _tells_of_stress(p) and _force_matters_little(p)]
     return [
         *found,
         *check_force_misfits(structures, [p for p in sound if _tells_of_forces(p)]),
@@ -59,14 +65,13 @@ def check_consistency(structures: Sequence[Structure]) -> list[Finding]:
 
 
 def _kinds(structures: Sequence[Structure]) -> list[str]:
-    """Return file and configuration type of each structure."""
+    """Return file and configuration type of each structure, without what only few structures have."""
     files = [file_of(s) for s in structures]
-    counts: dict[str, int] = {}
-    for file in files:
-        counts[file] = counts.get(file, 0) + 1
+    types = [f"{file}|{s.info.get('config_type', '')}" for file, s in zip(files, structures, strict=True)]
+    in_file, in_type = Counter(files), Counter(types)
     return [
-        f"{file if counts[file] >= _FEW_IN_FILE else ''}|{s.info.get('config_type', '')}"
-        for file, s in zip(files, structures, strict=True)
+        name if in_type[name] >= _FEW else file if in_file[file] >= _FEW else ""
+        for name, file in zip(types, files, strict=True)
     ]
 
 
@@ -79,11 +84,9 @@ def _cells(
         s = structures[i]
         return kinds[i], s.numbers.tobytes(), s.pbc.tobytes()
 
-    counts: dict[tuple, int] = {}
-    for p in pairs:
-        counts[key(p.first)] = counts.get(key(p.first), 0) + 1
+    counts = Counter(key(p.first) for p in pairs)
     cells: dict[tuple, tuple[list[int], list[Pair]]] = {}
-    names = [k if counts.get(k := key(i), 0) >= _FEWEST_OF_A_KIND else k[:1] for i in range(len(structures))]
+    names = [k if counts[k := key(i)] >= _FEWEST_OF_A_KIND else k[:1] for i in range(len(structures))]
     for i, name in enumerate(names):
         cells.setdefault(name, ([], []))[0].append(i)
     for p in pairs:
@@ -109,15 +112,22 @@ def _without_jumps(pairs: list[Pair]) -> list[Pair]:
     return [p for p, size in zip(pairs, sizes, strict=True) if size <= limit]
 
 
-def _tells_of_stress(pair: Pair, forces_fit: bool) -> bool:
-    """Tell whether a pair is good for the stress; forces must be known to fit, or matter little."""
-    if pair.stress is None or pair.strain < _SMALLEST_STRAIN or pair.distance > _STRESS_DISTANCE:
+def _tells_of_stress(pair: Pair) -> bool:
+    """Tell whether a pair is good for the stress: strained, and near enough for forces to be taken off."""
+    if pair.stress is None or not any(pair.stress):
         return False
-    return any(pair.stress) and (forces_fit or 2 * sum(map(abs, pair.force)) < sum(map(abs, pair.stress)))
+    return pair.strain > _SMALLEST_STRAIN and pair.distance < _STRESS_DISTANCE
 
 
-def _judge(structures: Sequence[Structure], pairs: Sequence[Pair]) -> list[Verdict]:
-    """Return what is wrong with the forces, or with the stress, of the structures of these pairs."""
+def _force_matters_little(pair: Pair) -> bool:
+    return pair.stress is not None and 2 * sum(map(abs, pair.force)) < sum(map(abs, pair.stress))
+
+
+def _judge(structures: Sequence[Structure], pairs: Sequence[Pair]) -> Verdict | str:
+    """Return what is wrong with the forces, or with the stress, of the structures of these pairs.
+
+    Nothing wrong is empty, or ``_STRESS_FITS`` where energies change as the stress demands.
+    """
     about_forces = _without_jumps([p for p in pairs if _tells_of_forces(p)])
     slope = None
     if len(about_forces) >= _FEWEST_FORCE:
@@ -125,17 +135,19 @@ def _judge(structures: Sequence[Structure], pairs: Sequence[Pair]) -> list[Verdi
         slope = fit_slope(rises, np.array([p.force for p in about_forces]), even=True)
         verdict = judge_forces(slope, _atoms(structures, about_forces), _in_hartree(structures, about_forces))
         if verdict is not None:  # energies that are wrong against forces are so against stress
-            return [verdict]
-    about_stress = [p for p in pairs if _tells_of_stress(p, slope is not None)]
+            return verdict
+    about_stress = [p for p in pairs if _tells_of_stress(p)]
     if len(about_stress) < _FEWEST_STRESS:
-        return []
+        return ""
     rises = np.array([p.rise - sum(p.force) for p in about_stress])
     terms = np.array([p.stress for p in about_stress])
     slope, most = fit_slope(rises, terms), fit_slope(rises, terms, even=True)
     if slope is None or most is None or not slope.agrees(most):
-        return []  # a few pairs outweigh the others: not all are wrong
+        return ""  # a few pairs outweigh the others: not all are wrong
     verdict = judge_stress(slope, float(np.mean([structures[p.first].volume for p in about_stress])))
-    return [] if verdict is None else [verdict]
+    if verdict is not None:
+        return verdict
+    return _STRESS_FITS if slope.is_one(within=1.8) else ""
 
 
 def _atoms(structures: Sequence[Structure], pairs: Sequence[Pair]) -> float:

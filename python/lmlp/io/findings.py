@@ -15,9 +15,9 @@ from lmlp.io.finding import sources as _sources
 from lmlp.io.geometry import Geometry, equal_geometries
 from lmlp.io.keys import LABELS, is_free_energy, lookalikes
 from lmlp.io.labels import CONSTRAINED, LABEL_KEYS
+from lmlp.io.length_unit import check_length_unit
 from lmlp.io.levels import find_levels
 from lmlp.io.repeated_labels import check_repeated_labels
-from lmlp.io.stress_range import check_stress_range
 from lmlp.io.torque import check_torques
 from lmlp.io.zero_labels import check_zero_forces, check_zero_stress
 from lmlp.structure import Structure
@@ -41,15 +41,15 @@ def find_all(structures: Sequence[Structure], geometries: Sequence[Geometry]) ->
         *check_labels(structures),
         *check_keys(structures),
         *check_distances(structures, geometries),
+        *check_length_unit(structures, geometries),
         *check_equal_geometries(structures),
         *check_levels(structures, geometries),
         *check_energies(structures),
         *check_energy_range(structures),
         *check_repeated_labels(structures, geometries),
         *check_forces(structures),
-        *check_zero_forces(structures),
+        *check_zero_forces(structures, geometries),
         *check_torques(structures),
-        *check_stress_range(structures),
         *check_zero_stress(structures, geometries),
         *check_consistency(structures),
         *check_constraints(structures),

@@ -7,14 +7,13 @@ from collections.abc import Hashable, Sequence
 import numpy as np
 
 from lmlp.io.finding import Finding, sources
-from lmlp.io.geometry import Geometry
+from lmlp.io.geometry import Geometry, n_shapes
 from lmlp.structure import Structure
 
 _FEWEST = 3  # geometries that share a label
 _SHARE = 0.9  # of the structures: the label is constant
 _SPIKE = 5.0  # times as frequent as the next value: rounded energies have no such spikes
 _SMALLEST_SPIKE = 5
-_SAME_SHAPE = (1e-3, 1e-4)  # Å of the shortest distance, and of the tightness of bonds
 
 
 def check_repeated_labels(structures: Sequence[Structure], geometries: Sequence[Geometry]) -> list[Finding]:
@@ -60,27 +59,13 @@ def _placeholders(structures: Sequence[Structure]) -> list[Finding]:
     return found
 
 
-def _shapes(members: Sequence[int], geometries: Sequence[Geometry]) -> int:
-    """Return how many geometries there are at least; turned and mirrored ones are counted once."""
-    shapes = {
-        tuple(
-            round(v / t)
-            for v, t in zip(
-                (geometries[i].shortest or 0.0, geometries[i].bond_tightness), _SAME_SHAPE, strict=True
-            )
-        )
-        for i in members
-    }
-    return len(shapes)
-
-
 def _energies(structures: Sequence[Structure], geometries: Sequence[Geometry]) -> list[Finding]:
     usable = [i for i, s in enumerate(structures) if s.energy is not None and geometries[i].bonds.any()]
     values: dict[float, list[int]] = {}
     for i in usable:
         values.setdefault(float(structures[i].energy), []).append(i)  # type: ignore[arg-type]
     ranked = sorted(values.items(), key=lambda entry: -len(entry[1]))
-    if not ranked or _shapes(ranked[0][1], geometries) < _FEWEST:
+    if not ranked or n_shapes([geometries[i] for i in ranked[0][1]]) < _FEWEST:
         return []
     value, members = ranked[0]
     others = len(ranked[1][1]) if len(ranked) > 1 else 0
@@ -105,7 +90,9 @@ def _arrays(structures: Sequence[Structure], geometries: Sequence[Geometry], lab
         if value is not None and np.any(value) and geometries[i].bonds.any():
             groups.setdefault(value.tobytes(), []).append(i)
     fewest = 2 if label == "forces" else _FEWEST  # a stress may be rounded to a few digits
-    repeated = [g for g in groups.values() if len(g) >= fewest and _shapes(g, geometries) >= fewest]
+    repeated = [
+        g for g in groups.values() if len(g) >= fewest and n_shapes([geometries[i] for i in g]) >= fewest
+    ]
     if not repeated:
         return []
     members = sorted(i for g in repeated for i in g)

@@ -25,6 +25,7 @@ _NEIGHBORS = 4  # pairs per structure
 _GROUP = 400  # structures of one kind that are compared with each other
 _WINDOW = 40  # consecutive structures that stay together where a kind has more
 _TOTAL = 4000  # structures that are compared in all
+_NUMBERS = 4_000_000  # coordinates of one kind at a time
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,6 @@ class Pair:
         rise: E_j − E_i.
         force: −½ F_i·Δ and −½ F_j·Δ.
         stress: ½ V σ:ε with the stress of i and of j; None where one has no stress.
-        virial: the same without the volume, in eV/Å³.
         distance: root mean square displacement in Å.
         strain: largest component of ε.
     """
@@ -46,7 +46,6 @@ class Pair:
     rise: float
     force: tuple[float, float]
     stress: tuple[float, float] | None
-    virial: float
     distance: float
     strain: float
 
@@ -66,14 +65,12 @@ def similar_pairs(structures: Sequence[Structure], kinds: Sequence[str]) -> list
     for i, s in enumerate(structures):
         if s.energy is not None and (len(s) > 1 or s.pbc.all()):
             groups.setdefault((kinds[i], s.numbers.tobytes(), s.pbc.tobytes()), []).append(i)
-    share = min(1.0, _TOTAL / max(1, sum(min(len(g), _GROUP) for g in groups.values())))
-    chosen = list(groups.values())
-    if share < 1.0:
-        chosen = [chosen[k] for k in np.random.default_rng(0).permutation(len(chosen))]
+    several = [group for group in groups.values() if len(group) > 1]
     pairs: list[Pair] = []
     left = _TOTAL
-    for group in chosen:
-        members = _windows(group, min(_GROUP, left))
+    # in any order, so that not only the first files are compared where there are more than can be
+    for group in (several[k] for k in np.random.default_rng(0).permutation(len(several))):
+        members = _windows(group, min(_GROUP, left, 1 + _NUMBERS // (3 * len(structures[group[0]]))))
         if len(members) > 1:
             pairs += _pairs_among(structures, members)
             left -= len(members)
@@ -173,10 +170,9 @@ def _compare(one: _Frame, other: _Frame, first: int, second: int) -> Pair | None
         force = (0.0, 0.0)
     else:
         force = (-0.5 * float((a.forces * step).sum()), -0.5 * float(((b.forces @ turn) * step).sum()))
-    stress, virial = None, 0.0
+    stress = None
     if a.stress is not None and b.stress is not None and a.pbc.all():
         parts = [0.5 * float((s.stress * strain).sum()) for s in (a, b)]  # type: ignore[operator]
         stress = (a.volume * parts[0], b.volume * parts[1])
-        virial = parts[0] + parts[1]
     rise = float(b.energy - a.energy)  # type: ignore[operator]
-    return Pair(first, second, rise, force, stress, virial, distance, largest)
+    return Pair(first, second, rise, force, stress, distance, largest)

@@ -48,8 +48,8 @@ def name_force_units(factor: float, n_atoms: float, tolerance: float = 0.25) -> 
     ]
     forces = [f"forces in {f}" for f, y in _FORCE.items() if f != "eV/Å" and _close(factor, y, tolerance)]
     names = energies + forces
-    if not names and _close(factor, HARTREE_PER_BOHR / HARTREE, tolerance):
-        names = ["energies in Hartree and forces in Hartree/Bohr"]
+    if _close(factor, HARTREE_PER_BOHR / HARTREE, tolerance):
+        names.append("energies in Hartree and forces in Hartree/Bohr")
     if n_atoms > 1 and _close(factor, 1 / n_atoms, 0.15):
         names.append("energies per atom")
     if not names:

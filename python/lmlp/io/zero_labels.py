@@ -7,25 +7,29 @@ from collections.abc import Sequence
 import numpy as np
 
 from lmlp.io.finding import Finding, sources
-from lmlp.io.geometry import BOND_FACTOR, Geometry
+from lmlp.io.geometry import BOND_FACTOR, Geometry, n_shapes
 from lmlp.io.radii import radii_of_numbers
 from lmlp.neighbors import find_neighbors
 from lmlp.structure import Structure
 
 _LOPSIDED = 0.02  # a shift of an atom by that share of a bond
-_FEWEST = 2  # structures; one may be relaxed to the last digit
-_RESOLUTION = 0.05  # of the typical value; what is printed more coarsely may be rounded to zero
+_FEWEST = 2  # geometries; one may be relaxed to the last digit
+_COARSE = 0.05  # of the typical value; what is printed in larger steps may be rounded to zero
 _STRAINED = 1e-3
 _MOVING = 1e-3  # eV/Å
 
 
-def check_zero_forces(structures: Sequence[Structure]) -> list[Finding]:
+def check_zero_forces(structures: Sequence[Structure], geometries: Sequence[Geometry]) -> list[Finding]:
     """Forces of zero, on all or some atoms, that no symmetry demands."""
-    usable = [s for s in structures if s.forces is not None and len(s) > 1]
-    still = [s for s in usable if not np.any(s.forces)]
+    both = [
+        (s, g) for s, g in zip(structures, geometries, strict=True) if s.forces is not None and len(s) > 1
+    ]
+    usable = [s for s, _ in both]
+    still = [(s, g) for s, g in both if not np.any(s.forces)]
     found = []
-    zero = [s for s in still if lopsided(s).any()]
-    if len(zero) >= _FEWEST:
+    suspects = [(s, g) for s, g in still if lopsided(s).any()]
+    if n_shapes([g for _, g in suspects]) >= _FEWEST:
+        zero = [s for s, _ in suspects]
         where = "all structures" if len(still) == len(usable) else f"{len(zero)} of {len(usable)} structures"
         message = (
             f"all forces are exactly zero in {where}, though their atoms are not at symmetric places: "
@@ -70,8 +74,7 @@ def _partly_zero(structure: Structure) -> bool:
     still[structure.info.get(CONSTRAINED, [])] = False
     if still.sum() < 2 or still.all():
         return False
-    sizes = np.abs(forces[forces != 0.0])  # type: ignore[index]
-    if sizes.size == 0 or sizes.min() > _RESOLUTION * float(np.median(sizes)):
+    if _is_coarse(np.ravel(forces)):  # type: ignore[arg-type]
         return False
     return bool((still & lopsided(structure)).sum() >= 2)
 
@@ -84,7 +87,7 @@ def check_zero_stress(structures: Sequence[Structure], geometries: Sequence[Geom
         if s.stress is not None and s.pbc.all() and g.bonds.any()
     ]
     zero = [s for s, _ in usable if not np.any(s.stress)]
-    if not zero or _may_be_rounded([s for s, _ in usable]):
+    if not zero or _is_coarse(np.concatenate([np.ravel(s.stress) for s, _ in usable])):  # type: ignore[arg-type]
         return []
     moving = [s for s in zero if s.forces is not None and np.abs(s.forces).max() > _MOVING]
     wrong = moving + [s for s in _of_several_volumes(zero) if not any(s is m for m in moving)]
@@ -97,11 +100,14 @@ def check_zero_stress(structures: Sequence[Structure], geometries: Sequence[Geom
     return [Finding("warning", "zero-stress", message, sources(wrong))]
 
 
-def _may_be_rounded(structures: Sequence[Structure]) -> bool:
-    """Tell whether stresses are printed so coarsely that some may be rounded to zero."""
-    sizes = np.abs(np.concatenate([np.ravel(s.stress) for s in structures]))  # type: ignore[arg-type]
-    sizes = sizes[sizes > 0.0]
-    return sizes.size > 0 and bool(sizes.min() > _RESOLUTION * float(np.median(sizes)))
+def _is_coarse(values: np.ndarray) -> bool:
+    """Tell whether values are printed so coarsely that some may be rounded to zero."""
+    sizes = np.abs(values[values != 0.0])
+    if sizes.size == 0:
+        return False
+    steps = sizes / sizes.min()
+    even = bool((np.abs(steps - np.round(steps)) < 1e-3).all())
+    return even and bool(_COARSE * float(np.median(steps)) < 1.0)
 
 
 def _of_several_volumes(structures: Sequence[Structure]) -> list[Structure]:

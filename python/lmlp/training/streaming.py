@@ -100,17 +100,27 @@ def _convert(config: TrainConfig, observer: Observer, meta: dict[str, Any]) -> N
 
 
 def _audited(config: TrainConfig, observer: Observer, meta: dict[str, Any]) -> Iterator[Structure]:
-    """Read all structures, checking some at a time; counts those that are held out into ``meta``."""
+    """Read all structures, checking some at a time; counts those that are held out into ``meta``.
+
+    What is wrong is told where it is met first; the report of the first structures shows all.
+    """
     keys = DataKeys(**config.keys.model_dump())
     meta["n_held_out"] = 0
+    told: set[str] = set()
     for files in (config.data, config.valid):
         for n, part in enumerate(chunks(iterate_structures(files, keys), _AUDITED)):
             report = audit(part)
             if n == 0 and files is config.data:
                 observer.on_data(report, None)
                 observer.on_message(
-                    f"(of the first {len(part)} structures; the others are checked while they are converted)"
+                    f"(of the first {len(part)} structures; what is found in the others is told once, as "
+                    "they are converted)"
                 )
+            else:
+                for finding in report.findings:
+                    if finding.level != "note" and finding.code not in told:
+                        observer.on_message(str(finding))
+            told.update(finding.code for finding in report.findings)
             report.raise_for_errors()
             if files is config.valid:
                 meta["n_held_out"] += len(part)
