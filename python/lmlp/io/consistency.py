@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -16,7 +17,7 @@ from lmlp.io.energy_range import all_electron_energy
 from lmlp.io.finding import Finding, file_of, sources
 from lmlp.io.misfits import check_force_misfits, check_stress_misfits
 from lmlp.io.similar import SAME_CELL, Pair, similar_pairs
-from lmlp.io.slopes import fit_slope
+from lmlp.io.slopes import Row, Slope, slope_of
 from lmlp.io.stress_range import check_stress_range
 from lmlp.io.verdicts import Verdict, describe, judge_forces, judge_stress
 from lmlp.structure import Structure
@@ -26,14 +27,24 @@ _FEWEST_FORCE = 6
 _FEWEST_STRESS = 4
 _FEWEST_OF_A_KIND = 12  # pairs with which a kind of structure is judged on its own
 _MANY = 20
-_SMALLEST_WORK = 2e-3  # eV; files print energies to 1e-3 at worst
+_SMALLEST_WORK = 1e-4  # eV
+_LEFT_WHEN_STRAINED = 0.4
+_BEND_WHEN_STRAINED = 0.7
+_SHARE_OF_STRESS = 0.2  # what forces demand, to tell something beside the demand of the stress
 _SMALLEST_DISTANCE = 3e-3  # Å
 _SMALLEST_STRAIN = 1e-3
 _STRESS_DISTANCE = 0.15  # Å; what forces demand is reliable there
-_STRESS_FITS = "stress fits"
 _JUMP = 3.0  # times what the terms of force amount to
 _JUMP_RATIO = 20.0  # times the median
 _FEW = 4  # structures; those of files and types with fewer are compared with each other
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What is wrong with the labels of some structures, and whether energies change as the stress demands."""
+
+    verdict: Verdict | None
+    stress_fits: bool
 
 
 def check_consistency(structures: Sequence[Structure]) -> list[Finding]:
@@ -41,27 +52,29 @@ def check_consistency(structures: Sequence[Structure]) -> list[Finding]:
     kinds = _kinds(structures)
     pairs = similar_pairs(structures, kinds)
     wrong: dict[str, list[tuple[Verdict, list[int]]]] = {}
-    sound: list[Pair] = []
+    sound: tuple[list[Row], list[Row]] = ([], [])
     confirmed: set[int] = set()
     for members, group in _cells(structures, kinds, pairs):
-        verdict = _judge(structures, group)
-        if verdict == _STRESS_FITS:
+        about_forces = _about_forces(group, _energy_step(structures, members))
+        judged = _judge(structures, about_forces, _about_stress(group))
+        if judged.stress_fits:
             confirmed.update(members)
-        if isinstance(verdict, Verdict):
-            wrong.setdefault(verdict.code, []).append((verdict, members))
+        if judged.verdict is not None:
+            wrong.setdefault(judged.verdict.code, []).append((judged.verdict, members))
         else:
-            sound += group
+            sound[0].extend(r for r in about_forces if not r.strained)
+            sound[1].extend(_about_stress([p for p in group if _force_matters_little(p)]))
     found = check_stress_range(structures, confirmed)
     for code, entries in wrong.items():
         where = sorted({i for _, members in entries for i in members})
         text = describe([verdict for verdict, _ in entries])
         found.append(Finding("warning", code, text, sources([structures[i] for i in where])))
-    about_stress = [p for p in sound if _tells_of_stress(p) and _force_matters_little(p)]
-    return [
-        *found,
-        *check_force_misfits(structures, [p for p in sound if _tells_of_forces(p)]),
-        *check_stress_misfits(structures, about_stress),
-    ]
+    misfits = [*check_force_misfits(structures, sound[0]), *check_stress_misfits(structures, sound[1])]
+    return found + misfits
+
+
+def _force_matters_little(pair: Pair) -> bool:
+    return pair.stress is not None and 2 * sum(map(abs, pair.force)) < sum(map(abs, pair.stress))
 
 
 def _kinds(structures: Sequence[Structure]) -> list[str]:
@@ -94,70 +107,92 @@ def _cells(
     return [cell for cell in cells.values() if cell[1]]
 
 
-def _tells_of_forces(pair: Pair) -> bool:
-    return (
-        pair.strain < SAME_CELL
-        and pair.distance > _SMALLEST_DISTANCE
-        and abs(pair.force[0]) + abs(pair.force[1]) > _SMALLEST_WORK
-        and 0.0 not in pair.force
-    )
+def _about_forces(pairs: Sequence[Pair], step: float) -> list[Row]:
+    """Return what pairs tell of forces; where cells differ, what the stress demands is taken off the rise.
 
-
-def _without_jumps(pairs: list[Pair]) -> list[Pair]:
-    """Leave out energies far off those of the other pairs: what is wrong with them, other checks tell."""
-    if not pairs:
-        return []
-    sizes = np.array([abs(p.rise) / (abs(p.force[0]) + abs(p.force[1])) for p in pairs])
-    limit = max(_JUMP, _JUMP_RATIO * float(np.median(sizes)))
-    return [p for p, size in zip(pairs, sizes, strict=True) if size <= limit]
-
-
-def _tells_of_stress(pair: Pair) -> bool:
-    """Tell whether a pair is good for the stress: strained, and near enough for forces to be taken off."""
-    if pair.stress is None or not any(pair.stress):
-        return False
-    return pair.strain > _SMALLEST_STRAIN and pair.distance < _STRESS_DISTANCE
-
-
-def _force_matters_little(pair: Pair) -> bool:
-    return pair.stress is not None and 2 * sum(map(abs, pair.force)) < sum(map(abs, pair.stress))
-
-
-def _judge(structures: Sequence[Structure], pairs: Sequence[Pair]) -> Verdict | str:
-    """Return what is wrong with the forces, or with the stress, of the structures of these pairs.
-
-    Nothing wrong is empty, or ``_STRESS_FITS`` where energies change as the stress demands.
+    Args:
+        pairs: of one cell.
+        step: smallest change of energy to rely on, in eV.
     """
-    about_forces = _without_jumps([p for p in pairs if _tells_of_forces(p)])
-    slope = None
+    rows, strained = [], []
+    for p in pairs:
+        work = abs(p.force[0]) + abs(p.force[1])
+        if p.distance < _SMALLEST_DISTANCE or 0.0 in p.force:
+            continue
+        if p.strain < SAME_CELL:
+            if max(work, abs(p.rise)) > step:
+                rows.append(Row(p.first, p.second, p.rise, *p.force))
+        elif p.stress is not None and work > max(step, _SHARE_OF_STRESS * sum(map(abs, p.stress))):
+            strained.append(Row(p.first, p.second, p.rise - sum(p.stress), *p.force, True))
+    return _without_jumps(rows if len(rows) >= _FEWEST_FORCE else rows + strained)
+
+
+def _about_stress(pairs: Sequence[Pair]) -> list[Row]:
+    """Return what strained pairs tell of the stress; what forces demand is taken off the rise."""
+    return [
+        Row(p.first, p.second, p.rise - sum(p.force), *p.stress)
+        for p in pairs
+        if p.stress is not None
+        and any(p.stress)
+        and p.strain > _SMALLEST_STRAIN
+        and p.distance < _STRESS_DISTANCE
+    ]
+
+
+def _energy_step(structures: Sequence[Structure], members: Sequence[int]) -> float:
+    """Return the smallest change of energy to rely on: 20 times the last digit printed, 0.1 meV at least."""
+    energies = np.array([structures[i].energy for i in members if structures[i].energy is not None])
+    for digits in range(4):
+        scaled = energies * 10.0**digits
+        if (np.abs(scaled - np.round(scaled)) < 1e-6 * 10.0**digits).all():
+            return float(20.0 * 10.0**-digits)
+    return _SMALLEST_WORK
+
+
+def _without_jumps(rows: list[Row]) -> list[Row]:
+    """Leave out energies far off those of the other pairs: what is wrong with them, other checks tell."""
+    if not rows:
+        return []
+    sizes = np.array([abs(r.rise) / (abs(r.mine) + abs(r.other)) for r in rows])
+    limit = max(_JUMP, _JUMP_RATIO * float(np.median(sizes)))
+    return [r for r, size in zip(rows, sizes, strict=True) if size <= limit]
+
+
+def _judge(
+    structures: Sequence[Structure], about_forces: Sequence[Row], about_stress: Sequence[Row]
+) -> Judged:
+    """Decide on the forces and on the stress of the structures of these pairs."""
+    forces, stress, fits = None, None, False
     if len(about_forces) >= _FEWEST_FORCE:
-        rises = np.array([p.rise for p in about_forces])
-        slope = fit_slope(rises, np.array([p.force for p in about_forces]), even=True)
-        verdict = judge_forces(slope, _atoms(structures, about_forces), _in_hartree(structures, about_forces))
-        if verdict is not None:  # energies that are wrong against forces are so against stress
-            return verdict
-    about_stress = [p for p in pairs if _tells_of_stress(p)]
-    if len(about_stress) < _FEWEST_STRESS:
-        return ""
-    rises = np.array([p.rise - sum(p.force) for p in about_stress])
-    terms = np.array([p.stress for p in about_stress])
-    slope, most = fit_slope(rises, terms), fit_slope(rises, terms, even=True)
-    if slope is None or most is None or not slope.agrees(most):
-        return ""  # a few pairs outweigh the others: not all are wrong
-    verdict = judge_stress(slope, float(np.mean([structures[p.first].volume for p in about_stress])))
-    if verdict is not None:
-        return verdict
-    return _STRESS_FITS if slope.is_one(within=1.8) else ""
+        n_atoms = float(np.mean([len(structures[r.first]) for r in about_forces]))
+        slope = slope_of(about_forces, even=True)
+        forces = judge_forces(slope, n_atoms, _in_hartree(structures, about_forces))
+        if any(r.strained for r in about_forces) and not _is_plain(slope):
+            forces = None
+    if len(about_stress) >= _FEWEST_STRESS:
+        slope, most = slope_of(about_stress), slope_of(about_stress, even=True)
+        # where the two differ, a few pairs outweigh the others: not all are wrong
+        if slope is not None and most is not None and slope.agrees(most):
+            stress = judge_stress(slope, float(np.mean([structures[r.first].volume for r in about_stress])))
+            fits = slope.is_one(within=1.8)
+    if forces is not None and stress is not None:
+        # each was judged as if the other were right: the one that explains more is wrong
+        better = forces if forces.slope.left <= stress.slope.left else stress
+        return Judged(better, fits)
+    return Judged(forces or stress, fits)
 
 
-def _atoms(structures: Sequence[Structure], pairs: Sequence[Pair]) -> float:
-    return float(np.mean([len(structures[p.first]) for p in pairs]))
+def _is_plain(slope: Slope | None) -> bool:
+    """Tell whether a slope says enough even where the stress, taken off before, may be wrong."""
+    if slope is None or slope.n < _MANY:
+        return False
+    return slope.left < _LEFT_WHEN_STRAINED or slope.bend < _BEND_WHEN_STRAINED
 
 
-def _in_hartree(structures: Sequence[Structure], pairs: Sequence[Pair]) -> bool:
+def _in_hartree(structures: Sequence[Structure], rows: Sequence[Row]) -> bool:
     """Tell whether energies are, as numbers, those of all electrons in Hartree."""
     shares = [
-        structures[p.first].energy / float(all_electron_energy(structures[p.first].numbers).sum())  # type: ignore[operator]
-        for p in pairs[:_MANY]
+        structures[r.first].energy / float(all_electron_energy(structures[r.first].numbers).sum())  # type: ignore[operator]
+        for r in rows[:_MANY]
     ]
     return bool(abs(np.log(max(float(np.median(shares)), 1e-12) * HARTREE)) < 0.1)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from lmlp.io.finding import Finding, sources
-from lmlp.io.similar import Pair
+from lmlp.io.slopes import Row
 from lmlp.io.unit_names import name_force_units, name_stress_units
 from lmlp.structure import Structure
 
@@ -21,14 +21,13 @@ _SOUND_STRESS = 0.1
 _FAR = 3.0  # beyond it the energy is off, which other checks tell
 
 
-def check_force_misfits(structures: Sequence[Structure], pairs: Sequence[Pair]) -> list[Finding]:
+def check_force_misfits(structures: Sequence[Structure], rows: Sequence[Row]) -> list[Finding]:
     """Name structures whose forces contradict most of those similar to them, where most do not.
 
     Args:
         structures: all.
-        pairs: whose energies change by what forces demand.
+        rows: pairs whose energies change by what forces demand.
     """
-    rows = [(p.first, p.second, p.rise, *p.force) for p in pairs]
     factors, compared = _find(rows, _SOUND)
 
     def explain(i: int) -> str:
@@ -40,14 +39,13 @@ def check_force_misfits(structures: Sequence[Structure], pairs: Sequence[Pair]) 
     return _report(structures, "forces", {i: explain(i) for i in factors}, compared)
 
 
-def check_stress_misfits(structures: Sequence[Structure], pairs: Sequence[Pair]) -> list[Finding]:
+def check_stress_misfits(structures: Sequence[Structure], rows: Sequence[Row]) -> list[Finding]:
     """Name structures whose stress contradicts most of those similar to them, where most do not.
 
     Args:
         structures: all.
-        pairs: whose energies change by what stress demands, once the demand of forces is taken off.
+        rows: pairs whose energies change by what stress demands.
     """
-    rows = [(p.first, p.second, p.rise - sum(p.force), *p.stress) for p in pairs if p.stress is not None]
     factors, compared = _find(rows, _SOUND_STRESS)
 
     def explain(i: int) -> str:
@@ -77,11 +75,11 @@ def _report(
     return [Finding("warning", f"{label}-misfit", message, where)]
 
 
-def _find(rows: Sequence[tuple[int, int, float, float, float]], sound: float) -> tuple[dict[int, float], int]:
+def _find(rows: Sequence[Row], sound: float) -> tuple[dict[int, float], int]:
     """Find misfits among pairs.
 
     Args:
-        rows: both indices, rise, and the terms of demand of the first and of the second structure.
+        rows: pairs.
         sound: most of the structures must be less apart than that.
 
     Returns:
@@ -89,9 +87,9 @@ def _find(rows: Sequence[tuple[int, int, float, float, float]], sound: float) ->
         structures could be compared.
     """
     near: dict[int, list[tuple[float, float, float, int]]] = {}
-    for first, second, rise, mine, other in rows:
-        near.setdefault(first, []).append((rise, mine, other, second))
-        near.setdefault(second, []).append((rise, other, mine, first))
+    for row in rows:
+        near.setdefault(row.first, []).append((row.rise, row.mine, row.other, row.second))
+        near.setdefault(row.second, []).append((row.rise, row.other, row.mine, row.first))
     tables = {i: np.array(entries) for i, entries in near.items() if len(entries) >= _FEWEST_PAIRS}
     apart = {i: _apart(table) for i, table in tables.items()}
     if not apart or float(np.quantile(list(apart.values()), 0.4)) > sound:

@@ -2,9 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
+
+
+class Row(NamedTuple):
+    """What a pair of similar structures tells of one label; energies in eV.
+
+    Attributes:
+        first, second: indices of the structures.
+        rise: of the energy from the first to the second.
+        mine, other: demanded by the label of the first, and of the second.
+        strained: what the stress demands has been taken off the rise.
+    """
+
+    first: int
+    second: int
+    rise: float
+    mine: float
+    other: float
+    strained: bool = False
 
 
 @dataclass(frozen=True)
@@ -40,6 +60,12 @@ class Slope:
     def agrees(self, other: Slope) -> bool:
         """Tell whether another slope is the same within a factor of three."""
         return other.value != 0.0 and 1.0 / 3.0 < self.value / other.value < 3.0
+
+
+def slope_of(rows: Sequence[Row], *, even: bool = False) -> Slope | None:
+    """Fit the rises of pairs to what their labels demand; see :func:`fit_slope`."""
+    rises = np.array([row.rise for row in rows])
+    return fit_slope(rises, np.array([(row.mine, row.other) for row in rows]), even=even)
 
 
 def fit_slope(rises: np.ndarray, terms: np.ndarray, *, even: bool = False) -> Slope | None:

@@ -106,8 +106,8 @@ def _audited(config: TrainConfig, observer: Observer, meta: dict[str, Any]) -> I
     """
     keys = DataKeys(**config.keys.model_dump())
     meta["n_held_out"] = 0
-    told: set[str] = set()
     for files in (config.data, config.valid):
+        told: set[str] = set()
         for n, part in enumerate(chunks(iterate_structures(files, keys), _AUDITED)):
             report = audit(part)
             if n == 0 and files is config.data:
