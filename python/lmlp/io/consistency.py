@@ -62,7 +62,7 @@ def check_consistency(structures: Sequence[Structure]) -> list[Finding]:
         if judged.verdict is not None:
             wrong.setdefault(judged.verdict.code, []).append((judged.verdict, members))
         else:
-            sound[0].extend(r for r in about_forces if not r.strained)
+            sound[0].extend(about_forces)
             sound[1].extend(_about_stress([p for p in group if _force_matters_little(p)]))
     found = check_stress_range(structures, confirmed)
     for code, entries in wrong.items():

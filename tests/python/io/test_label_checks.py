@@ -305,6 +305,32 @@ def test_gradients_given_as_forces(made):
     )
 
 
+@pytest.mark.parametrize(
+    ("spoil", "code"),
+    [
+        (lambda s: replace(s, forces=-s.forces), "forces-sign"),
+        (lambda s: replace(s, forces=s.forces / HARTREE_PER_BOHR), "forces-unit"),
+        (permuted, "forces-foreign"),
+    ],
+)
+def test_forces_of_strained_crystals(spoil, code):
+    """All cells differ: what the stress demands is taken off first."""
+    assert len(found([spoil(s) for s in crystals(60, rattle=0.1)])[code].frames) == 60
+    data, wrong = changed(crystals(60, rattle=0.1), spoil, 0.2)
+    frames = found(data)["forces-misfit"].frames
+    assert set(frames) <= wrong
+    assert len(frames) >= 0.5 * len(wrong)
+
+
+def test_one_structure_per_file_and_per_type():
+    """As many calculations leave them: such structures are compared all the same."""
+    data = [
+        replace(s, forces=-s.forces, source=f"{i}/run.xyz:0", info={"config_type": f"run {i}"})
+        for i, s in enumerate(dynamics(30))
+    ]
+    assert len(found(data)["forces-sign"].frames) == 30
+
+
 def test_gradients_in_one_of_two_files():
     good = dynamics(30, seed=1, file="good.xyz")
     wrong = [replace(s, forces=-s.forces) for s in dynamics(30, seed=2, file="wrong.xyz")]
