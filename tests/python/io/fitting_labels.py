@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 import numpy as np
+from lmlp.io.report import audit
 from lmlp.neighbors import find_neighbors
 from lmlp.structure import Structure
 
@@ -135,6 +136,47 @@ def dimers(n=40, file="h2.xyz"):
             )
         )
     return found
+
+
+CHECKS = {
+    "impossible-energies",
+    "length-unit",
+    "placeholder",
+    "constant-energies",
+    "constant-forces",
+    "constant-stress",
+    "zero-forces",
+    "zero-forces-of-atoms",
+    "zero-stress",
+    "net-torque",
+    "impossible-stress",
+    "stress-unit",
+    "stress-sign",
+    "stress-misfit",
+    "forces-unit",
+    "forces-sign",
+    "forces-foreign",
+    "forces-misfit",
+}
+
+
+def found(structures):
+    return {f.code: f for f in audit(structures).findings if f.code in CHECKS}
+
+
+def permuted(s):
+    return dataclasses.replace(s, forces=np.roll(s.forces, 1, axis=0))
+
+
+def turned(s):
+    rng = np.random.default_rng(int(s.source.rpartition(":")[2]))
+    turn = np.linalg.qr(rng.normal(size=(3, 3)))[0]
+    return dataclasses.replace(s, forces=s.forces @ turn * np.linalg.det(turn))
+
+
+def slab(s):
+    cell = s.cell + np.diag([0.0, 0.0, 10.0])
+    return metal(s.numbers, s.positions, cell, s.source, (True, True, False))
 
 
 def changed(structures, change, share=1.0, seed=7):
