@@ -95,8 +95,8 @@ def audit(
 ) -> None:
     """Report what data hold and what is wrong with them; exit code 1 when training makes no sense.
 
-    Duplicates, contradicting labels, outliers, two levels of theory, forces that do not add up and more:
-    docs/data.md lists the findings.
+    Duplicates, contradicting labels, outliers, two levels of theory, wrong units and signs, placeholders,
+    forces that do not belong to the energies and more: docs/data.md lists the findings.
 
     Example: lmlp data audit test.xyz --against train.xyz
     """

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
 from lmlp.io.composition import composition_matrix, residuals, spread
+from lmlp.io.consistency import check_consistency
+from lmlp.io.energy_range import check_energy_range
+from lmlp.io.finding import Finding
+from lmlp.io.finding import sources as _sources
 from lmlp.io.free_atoms import DEFAULT_CUTOFF, is_free_atom
 from lmlp.io.geometry import Geometry, equal_geometries
 from lmlp.io.keys import LABELS, is_free_energy, lookalikes
 from lmlp.io.labels import CONSTRAINED, LABEL_KEYS
+from lmlp.io.length_unit import check_length_unit
 from lmlp.io.levels import find_levels
+from lmlp.io.repeated_labels import check_repeated_labels
+from lmlp.io.torque import check_torques
+from lmlp.io.zero_labels import check_zero_forces, check_zero_stress
 from lmlp.structure import Structure
 
 COINCIDENT = 0.1  # Å
@@ -30,27 +36,6 @@ NET_FORCE = 0.05  # eV/Å; plane-wave codes leave 0.001 to 0.01
 FREE_ENERGY_DIFFERENCE = 1e-4  # eV/atom
 
 
-@dataclass(frozen=True)
-class Finding:
-    """Something to know before training.
-
-    Attributes:
-        level: ``error`` (training makes no sense), ``warning`` (look at it) or ``note``.
-        code: short fixed name, e.g. ``duplicates``.
-        message: one sentence with numbers.
-        frames: sources of the structures concerned.
-    """
-
-    level: str
-    code: str
-    message: str
-    frames: list[str] = field(default_factory=list)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the finding for JSON."""
-        return {"level": self.level, "code": self.code, "message": self.message, "frames": self.frames}
-
-
 def find_all(
     structures: Sequence[Structure], geometries: Sequence[Geometry], cutoff: float = DEFAULT_CUTOFF
 ) -> list[Finding]:
@@ -64,10 +49,17 @@ def find_all(
         *check_labels(structures),
         *check_keys(structures),
         *check_distances(bonded, shapes),
+        *check_length_unit(bonded, shapes),
         *check_equal_geometries(bonded),
         *check_levels(bonded, shapes),
         *check_energies(bonded),
+        *check_energy_range(structures),
+        *check_repeated_labels(bonded, shapes),
         *check_forces(structures),
+        *check_zero_forces(bonded, shapes),
+        *check_torques(bonded),
+        *check_zero_stress(bonded, shapes),
+        *check_consistency(bonded),
         *check_constraints(structures),
     ]
     return by_level(found)
@@ -76,10 +68,6 @@ def find_all(
 def by_level(findings: Sequence[Finding]) -> list[Finding]:
     """Sort findings: errors first, then warnings, then notes."""
     return sorted(findings, key=lambda f: ("error", "warning", "note").index(f.level))
-
-
-def _sources(structures: Sequence[Structure]) -> list[str]:
-    return [s.source for s in structures]
 
 
 def check_labels(structures: Sequence[Structure]) -> list[Finding]:
@@ -268,9 +256,6 @@ def check_forces(structures: Sequence[Structure]) -> list[Finding]:
     if far:
         message = f"{len(far)} structures with forces above {limit:.3g}, up to {largest[far[0]]:.3g} eV/Å"
         found.append(Finding("warning", "large-forces", message, [usable[i].source for i in far]))
-    zero = [s for s, f in zip(usable, largest, strict=True) if f == 0.0]
-    if len(zero) > 1 and len(zero) == len(usable):
-        found.append(Finding("warning", "zero-forces", "all forces are exactly zero", _sources(zero)))
     net = np.array([np.linalg.norm(np.sum(f, axis=0)) for f in forces])
     moving = [i for i in np.argsort(-net) if net[i] > NET_FORCE]
     if moving:

@@ -65,6 +65,13 @@ def analyze(structure: Structure) -> Geometry:
     )
 
 
+def n_shapes(geometries: Sequence[Geometry]) -> int:
+    """Return how many geometries there are at least; turned and mirrored ones are counted once."""
+    steps = np.array([1e-3, 1e-4])  # Å of the shortest distance, and of the tightness of bonds
+    shapes = np.array([(g.shortest or 0.0, g.bond_tightness) for g in geometries]).reshape(-1, 2)
+    return len(np.unique(np.round(shapes / steps), axis=0))
+
+
 def equal_geometries(structures: Sequence[Structure]) -> list[list[int]]:
     """Return groups of indices of structures with the same atoms in the same order at the same places.
 

@@ -11,7 +11,8 @@ import numpy as np
 
 from lmlp.errors import DataError
 from lmlp.io.composition import composition_matrix, fit_atomic_energies, formula
-from lmlp.io.findings import Finding, by_level, check_overlap, find_all
+from lmlp.io.finding import Finding, name_frames
+from lmlp.io.findings import by_level, check_overlap, find_all
 from lmlp.io.free_atom_findings import check_free_atoms
 from lmlp.io.free_atoms import DEFAULT_CUTOFF, is_free_atom, set_apart
 from lmlp.io.geometry import Geometry, analyze
@@ -20,7 +21,6 @@ from lmlp.structure import Structure
 
 _PERIODICITY = ("not periodic", "periodic in 1 direction", "periodic in 2 directions", "periodic")
 _LABELS = ("energy", "forces", "stress")
-_NAMED_FRAMES = 5
 _NAMED_FORMULAS = 8
 
 
@@ -103,7 +103,7 @@ class DataReport:
     def raise_for_errors(self) -> None:
         """Raise DataError with the first error, if there is one."""
         for finding in self.errors:
-            raise DataError(f"{finding.message} ({_name_frames(finding.frames)})")
+            raise DataError(f"{finding.message} ({name_frames(finding.frames)})")
 
 
 def audit(
@@ -264,16 +264,5 @@ def _print_findings(report: DataReport, console: Any) -> None:
         line = Text(f"{finding.level}: ", style=styles[finding.level])
         line.append(finding.message, style="default")
         if finding.frames:
-            line.append(f" ({_name_frames(finding.frames)})", style="dim")
+            line.append(f" ({name_frames(finding.frames)})", style="dim")
         console.print(line)
-
-
-def _name_frames(frames: list[str]) -> str:
-    """Name the first frames, each file once: ``train.xyz: 3, 5, test.xyz: 1 and 7 more``."""
-    words, last = [], ""
-    for frame in frames[:_NAMED_FRAMES]:
-        file, _, number = frame.rpartition(":")
-        words.append(number if file == last else f"{file}: {number}")
-        last = file
-    more = f" and {len(frames) - _NAMED_FRAMES} more" if len(frames) > _NAMED_FRAMES else ""
-    return ", ".join(words) + more

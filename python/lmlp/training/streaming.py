@@ -112,17 +112,26 @@ def _audited(config: TrainConfig, observer: Observer, meta: dict[str, Any]) -> I
     """Read all structures but free atoms, checking some at a time.
 
     ``meta`` gets the number of those that are held out and the free atoms of the others.
+
+    What is wrong is told where it is met first; the report of the first structures shows all.
     """
     keys = DataKeys(**config.keys.model_dump())
     for files in (config.data, config.valid):
         n, n_bound, free = 0, 0, list[FreeAtom]()
+        told: set[str] = set()
         for n, part in enumerate(chunks(iterate_structures(files, keys), _AUDITED)):
             report = audit(part, cutoff=meta["cutoff"])
             if n == 0 and files is config.data:
                 observer.on_data(report, None)
                 observer.on_message(
-                    f"(of the first {len(part)} structures; the others are checked while they are converted)"
+                    f"(of the first {len(part)} structures; what is found in the others is told once, as "
+                    "they are converted)"
                 )
+            else:
+                for finding in report.findings:
+                    if finding.level != "note" and finding.code not in told:
+                        observer.on_message(str(finding))
+            told.update(finding.code for finding in report.findings)
             report.raise_for_errors()
             bound, atoms = set_apart(part, meta["cutoff"])
             n_bound += len(bound)

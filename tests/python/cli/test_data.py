@@ -36,6 +36,26 @@ def call(*words: object) -> str:
     return result.output
 
 
+def test_audit_names_what_labels_are(tmp_path):
+    """The report ends with a line per finding, and a warning is no failure."""
+    shape = np.array([[0.0, 0.0, 0.0], [0.96, 0.0, 0.0], [-0.24, 0.93, 0.0]])
+    rng = np.random.default_rng(0)
+    water = [
+        Structure(
+            np.array([8, 1, 1], np.int32),
+            shape + 0.02 * rng.normal(size=(3, 3)),
+            np.zeros((3, 3)),
+            np.zeros(3, bool),
+            energy=-2070.0 * 23.06 + 0.1 * float(rng.normal()),
+        )
+        for _ in range(9)
+    ]
+    write_structures(tmp_path / "w.xyz", water)
+    lines = call("audit", tmp_path / "w.xyz").replace("\n", " ")
+    assert "warning: impossible energies in 9 structures" in lines
+    assert "kcal/mol?" in lines
+
+
 @pytest.fixture
 def data(tmp_path):
     path = tmp_path / "all.xyz"

@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from fitting_labels import METHANOL, NUMBERS, springs
 from lmlp.errors import DataError
 from lmlp.io import read_structures
 from lmlp.io.composition import composition_matrix, fit_atomic_energies, formula
@@ -12,32 +13,13 @@ from lmlp.io.report import audit, print_report
 from lmlp.structure import Structure
 from rich.console import Console
 
-METHANOL = np.array(
-    [
-        [-0.047, 0.664, 0.0],
-        [-0.047, -0.758, 0.0],
-        [-1.093, 0.970, 0.0],
-        [0.878, -1.059, 0.0],
-        [0.438, 1.072, 0.889],
-        [0.438, 1.072, -0.889],
-    ]
-)
-NUMBERS = np.array([6, 8, 1, 1, 1, 1], dtype=np.int32)
-
-
-def swing(positions, stiffness=30.0):
-    """Energy and forces of springs to the start: labels that belong together."""
-    delta = positions - METHANOL
-    forces = -stiffness * (delta - delta.mean(axis=0))
-    return 0.5 * stiffness * float(np.square(delta - delta.mean(axis=0)).sum()), forces
-
 
 def methanol(n, seed=0, amplitude=0.05):
     rng = np.random.default_rng(seed)
     found = []
     for i in range(n):
         positions = METHANOL + amplitude * rng.normal(size=METHANOL.shape)
-        energy, forces = swing(positions)
+        energy, forces = springs(positions)
         found.append(make(positions, energy - 3000.0, forces, f"a.xyz:{i}"))
     return found
 

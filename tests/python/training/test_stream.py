@@ -120,6 +120,23 @@ def test_streams_by_itself_when_memory_is_short(tmp_path):
     )
 
 
+def test_wrong_labels_are_told_wherever_they_are(tmp_path, monkeypatch):
+    """Once each: in the report of the first structures, or when the others are converted."""
+    monkeypatch.setattr("lmlp.training.streaming._AUDITED", 5)
+    data = clusters(20)
+    for i in (12, 17):
+        data[i] = dataclasses.replace(data[i], energy=-1e6)
+    write_structures(
+        tmp_path / "valid.xyz",
+        [dataclasses.replace(s, forces=-1e7 * np.ones_like(s.forces)) for s in clusters(3, seed=5)],
+    )
+    ear = Ear()
+    prepared(settings(tmp_path, data, stream="always", valid=str(tmp_path / "valid.xyz")), ear)
+    assert ear.said.count("warning: energy of 1 structures is a placeholder (-1e+06)") == 1
+    assert "train.xyz: 12)" in ear.said
+    assert ear.said.count("warning: forces of 3 structures is a placeholder (-1e+07)") == 1
+
+
 def test_what_cannot_be_used_is_named(tmp_path, monkeypatch):
     bad = clusters(12)
     bad[7] = dataclasses.replace(bad[7], forces=None, energy=None)
