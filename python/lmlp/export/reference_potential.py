@@ -11,6 +11,7 @@ from torch import Tensor
 from lmlp.descriptor.reference import ReferenceDescriptor
 from lmlp.elements import atomic_number
 from lmlp.environments import Environments
+from lmlp.errors import NotFiniteError
 from lmlp.model.baseline import pair_name
 from lmlp.model.data import ModelData
 from lmlp.units import BOHR, HARTREE
@@ -43,13 +44,22 @@ def activation(name: str, layer: int, x: Tensor) -> Tensor:
 
 
 def network_energy(data: ModelData, member: int, element: int, features: Tensor) -> Tensor:
-    """Evaluate one network on the features of one atom ``[n_features]``; without E_atom, eV."""
+    """Evaluate one network on the features of one atom ``[n_features]``; without E_atom, eV.
+
+    Raises:
+        NotFiniteError: a number on the way overflows; behind a saturated unit nobody would see it.
+    """
     x = torch.from_numpy(data.scale[member, element]) * (
         features - torch.from_numpy(data.shift[member, element])
     )
     last = len(data.weights) - 1
     for l, (weight, bias) in enumerate(zip(data.weights, data.biases, strict=True)):  # noqa: E741
         x = torch.from_numpy(weight[member, element]) @ x + torch.from_numpy(bias[member, element])
+        if not torch.isfinite(x).all():
+            raise NotFiniteError(
+                f"layer {l} of member {member} for {data.elements[element]}: not a finite number, the weights "
+                "of the model overflow"
+            )
         if l < last:
             x = activation(data.activation, l, x)
     return x[0]
@@ -99,6 +109,9 @@ def reference_results(data: ModelData, environments: Environments, species: np.n
         data: the model.
         environments: full pair list of all atoms.
         species: species of every atom ``[n_atoms]``.
+
+    Raises:
+        NotFiniteError: numbers that overflow.
     """
     descriptor = ReferenceDescriptor(data.descriptor, data.elements)
     energies = np.zeros((data.n_members, environments.n_centers))
@@ -118,4 +131,8 @@ def reference_results(data: ModelData, environments: Environments, species: np.n
             energies[m, i] = energy.item() + data.atomic_energies[element]
             if len(neighbors):
                 gradients[m, pairs] = torch.autograd.grad(energy, vectors, retain_graph=True)[0].numpy()
+    if not (np.isfinite(energies).all() and np.isfinite(gradients).all()):
+        raise NotFiniteError(
+            "an energy or a gradient is not a finite number: the weights of the model overflow"
+        )
     return MemberResults(energies, gradients)
