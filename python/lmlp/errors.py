@@ -43,3 +43,7 @@ class BuildError(LMLPError, RuntimeError):
 
 class NotFiniteError(LMLPError, ArithmeticError):
     """An energy, a force or an uncertainty that is not a finite number."""
+
+
+class SharedCalculatorError(LMLPError, RuntimeError):
+    """Results of a calculator that another thread has used meanwhile."""

@@ -57,8 +57,8 @@ def network_energy(data: ModelData, member: int, element: int, features: Tensor)
         x = torch.from_numpy(weight[member, element]) @ x + torch.from_numpy(bias[member, element])
         if not torch.isfinite(x).all():
             raise NotFiniteError(
-                f"layer {l} of member {member} for {data.elements[element]}: not a finite number, the weights "
-                "of the model overflow"
+                f"layer {l} of member {member} for {data.elements[element]}: not a finite number, the "
+                "weights of the model overflow"
             )
         if l < last:
             x = activation(data.activation, l, x)
