@@ -1,6 +1,8 @@
-#include "fork.hpp"
-
+// Forked processes: only the forking thread lives on in them. Threads that wait for work and threads that
+// hold locks are gone, though memory says that they exist.
 #include <atomic>
+
+#include "lmlp/runtime.hpp"
 
 #if defined(__unix__) || defined(__APPLE__)
 #include <pthread.h>

@@ -15,7 +15,7 @@
 #include <omp.h>
 #endif
 
-#include "fork.hpp"
+#include "lmlp/runtime.hpp"
 
 namespace lmlp {
 

@@ -1,13 +1,12 @@
 // Scratch that outlives a call: what one call allocated, the next one uses.
 #pragma once
 
-#include <atomic>
 #include <memory>
 #include <mutex>
 #include <utility>
 #include <vector>
 
-#include "fork.hpp"
+#include "lmlp/per_fork.hpp"
 
 namespace lmlp {
 
@@ -32,13 +31,8 @@ class ScratchPool {
         std::unique_ptr<T> object_;
     };
 
-    ScratchPool() : shelf_(new Shelf) {}
-    ~ScratchPool() { delete shelf_.load(); }
-    ScratchPool(const ScratchPool&) = delete;
-    ScratchPool& operator=(const ScratchPool&) = delete;
-
     Lease take() {
-        Shelf& shelf = current();
+        Shelf& shelf = shelf_.get();
         const std::lock_guard<std::mutex> lock(shelf.mutex);
         if (shelf.free.empty()) {
             shelf.free.reserve(++shelf.n_made);  // so that giving back never fails
@@ -54,25 +48,15 @@ class ScratchPool {
         std::mutex mutex;
         std::vector<std::unique_ptr<T>> free;
         std::size_t n_made = 0;
-        int generation = fork_generation();
     };
 
-    // The shelf of this process. One from before a fork is left alone: a thread that no longer exists may have
-    // locked it.
-    Shelf& current() {
-        Shelf* shelf = shelf_.load();
-        if (shelf->generation == fork_generation()) return *shelf;
-        auto fresh = std::make_unique<Shelf>();
-        return shelf_.compare_exchange_strong(shelf, fresh.get()) ? *fresh.release() : *shelf;
-    }
-
     void give(std::unique_ptr<T> object) noexcept {
-        Shelf& shelf = current();
+        Shelf& shelf = shelf_.get();
         const std::lock_guard<std::mutex> lock(shelf.mutex);
         shelf.free.push_back(std::move(object));
     }
 
-    std::atomic<Shelf*> shelf_;
+    PerFork<Shelf> shelf_;
 };
 
 }  // namespace lmlp

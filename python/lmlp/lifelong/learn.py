@@ -19,6 +19,7 @@ from lmlp.lifelong.memory import Addition, Entry, Memory, State, Update
 from lmlp.lifelong.record import to_bytes
 from lmlp.lifelong.session import LearnRun, SessionDone
 from lmlp.model.data import ModelData
+from lmlp.model.torch_fork import safe_after_fork
 from lmlp.training.checkpoint import previous_path
 from lmlp.training.observer import Observer
 from lmlp.training.selection import AdaptiveSelection
@@ -48,6 +49,7 @@ def report_path(config: LearnConfig) -> Path:
     return config.output.with_suffix(".learning.json")
 
 
+@safe_after_fork
 def learn(
     config: LearnConfig,
     *,

@@ -19,6 +19,7 @@ from lmlp.model.data import ModelData
 from lmlp.model.network import EnsembleNetwork
 from lmlp.model.potential import EnsemblePotential
 from lmlp.model.scaling import fit_atomic_energies, fit_input_map
+from lmlp.model.torch_fork import safe_after_fork
 from lmlp.training.baseline import without_baseline
 from lmlp.training.batching import Sampler, ShuffledBatches, make_references
 from lmlp.training.calibration import evaluate_held_out, model_errors
@@ -45,6 +46,7 @@ from lmlp.training.workers import Workers
 _FINISH_SECONDS = 3.0
 
 
+@safe_after_fork
 def train(config: TrainConfig, *, observer: Observer | None = None, resume: bool = False) -> ModelData:
     """Train a model.
 
