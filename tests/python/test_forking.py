@@ -51,11 +51,11 @@ def run(scenario: str, argument: Path) -> list[str]:
         ("fork_after", 6),
         ("fork_before", 3),
         ("import_in_child", 2),
-        ("fork_beside_threads", 13),
+        ("fork_beside_threads", 9),
         ("torchscript", 5),
-        ("pool_fork", 9),
-        ("pool_spawn", 9),
-        ("pool_forkserver", 9),
+        ("pool_fork", 4),
+        ("pool_spawn", 4),
+        ("pool_forkserver", 4),
     ],
 )
 def test_same_bits_in_every_process(model: Path, scenario: str, n_digests: int) -> None:

@@ -123,7 +123,7 @@ class LMLPCalculator(Calculator):
         }
         if changed:
             self._engine = after
-            self.parameters.update(after.parameters)
+        self.parameters.update(after.parameters)
         return changed
 
     def _current(self) -> Engine:

@@ -283,8 +283,11 @@ class TorchScriptBackend:
     def _evaluate(self, lists: Sequence[np.ndarray], members: bool) -> dict[str, np.ndarray]:
         import torch
 
+        from lmlp.export.torchscript import without_profiling
+
         tensors = [torch.from_numpy(np.ascontiguousarray(array)).to(self._device) for array in lists]
-        results = self._model.evaluate(*tensors, members)
+        with without_profiling():
+            results = self._model.evaluate(*tensors, members)
         return {name: tensor.detach().cpu().numpy() for name, tensor in results.items()}
 
 

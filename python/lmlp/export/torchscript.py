@@ -253,6 +253,13 @@ def _without_deprecation_warnings() -> Iterator[None]:
         yield
 
 
+@contextmanager
+def without_profiling() -> Iterator[None]:
+    """Have TorchScript take the same kernels, hence give the same bits, from the first call on."""
+    with _without_deprecation_warnings(), torch.jit.optimized_execution(False):
+        yield
+
+
 def script(module: nn.Module) -> Any:
     """Compile a module to TorchScript."""
     with _without_deprecation_warnings():
