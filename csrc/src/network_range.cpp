@@ -7,11 +7,14 @@ namespace lmlp {
 
 namespace {
 
-constexpr double largest_feature = 1e9;
 constexpr double steepest = 1.9;  // above the slope of every activation function
 
-double largest_number(Precision precision) {
-    return precision == Precision::full ? 1e250 : 1e36;
+struct Limits {
+    double feature, number;
+};
+
+Limits limits_of(Precision precision) {
+    return precision == Precision::full ? Limits{1e9, 1e250} : Limits{1e5, 1e36};
 }
 
 double bound_activation(Activation activation, double x) {
@@ -54,14 +57,15 @@ class Layer {
     const double *weight_, *bias_;
 };
 
-bool overflows(const NetworkParameters& p, std::size_t network, double limit) {
+bool overflows(const NetworkParameters& p, std::size_t network, const Limits& limits) {
+    const double limit = limits.number;
     const int last = static_cast<int>(p.hidden_layers.size());
     const double *scale = p.scale.data() + network * p.n_features,
                  *shift = p.shift.data() + network * p.n_features;
     std::vector<double> x;
     // 3: the features, the shift of another member and the difference of the shifts, as the core folds them
     for (int k = 0; k < p.n_features; ++k)
-        x.push_back((largest_feature + 3.0 * std::fabs(shift[k])) * std::fabs(scale[k]));
+        x.push_back((limits.feature + 3.0 * std::fabs(shift[k])) * std::fabs(scale[k]));
     bool fits = all_below(x, limit);
     for (int l = 0; l <= last; ++l) {
         x = Layer(p, l, network).forward(x);
@@ -84,7 +88,7 @@ std::vector<bool> find_overflowing(const NetworkParameters& p, Precision precisi
     std::vector<bool> found(p.n_elements, false);
     for (int m = 0; m < p.n_members; ++m)
         for (int e = 0; e < p.n_elements; ++e)
-            if (overflows(p, static_cast<std::size_t>(m) * p.n_elements + e, largest_number(precision)))
+            if (overflows(p, static_cast<std::size_t>(m) * p.n_elements + e, limits_of(precision)))
                 found[e] = true;
     return found;
 }

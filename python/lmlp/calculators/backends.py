@@ -250,6 +250,7 @@ class TorchScriptBackend:
         Raises:
             NotFiniteError: an element whose networks could overflow, or a result that is no number.
         """
+        from lmlp.export.torchscript import MODULE_ERRORS
         from lmlp.model.torch_fork import run_torch
 
         assert first == 0
@@ -267,7 +268,7 @@ class TorchScriptBackend:
         )
         try:
             results = run_torch(self._evaluate, lists, members)
-        except RuntimeError as error:
+        except MODULE_ERRORS as error:
             if NOT_FINITE not in str(error):
                 raise
             raise NotFiniteError(

@@ -14,6 +14,7 @@ from lmlp.environments import Environments
 from lmlp.errors import NotFiniteError
 from lmlp.model.baseline import pair_name
 from lmlp.model.data import ModelData
+from lmlp.model.number_range import find_overflowing
 from lmlp.units import BOHR, HARTREE
 
 
@@ -44,22 +45,13 @@ def activation(name: str, layer: int, x: Tensor) -> Tensor:
 
 
 def network_energy(data: ModelData, member: int, element: int, features: Tensor) -> Tensor:
-    """Evaluate one network on the features of one atom ``[n_features]``; without E_atom, eV.
-
-    Raises:
-        NotFiniteError: a number on the way overflows; behind a saturated unit nobody would see it.
-    """
+    """Evaluate one network on the features of one atom ``[n_features]``; without E_atom, eV."""
     x = torch.from_numpy(data.scale[member, element]) * (
         features - torch.from_numpy(data.shift[member, element])
     )
     last = len(data.weights) - 1
     for l, (weight, bias) in enumerate(zip(data.weights, data.biases, strict=True)):  # noqa: E741
         x = torch.from_numpy(weight[member, element]) @ x + torch.from_numpy(bias[member, element])
-        if not torch.isfinite(x).all():
-            raise NotFiniteError(
-                f"layer {l} of member {member} for {data.elements[element]}: not a finite number, the "
-                "weights of the model overflow"
-            )
         if l < last:
             x = activation(data.activation, l, x)
     return x[0]
@@ -111,9 +103,10 @@ def reference_results(data: ModelData, environments: Environments, species: np.n
         species: species of every atom ``[n_atoms]``.
 
     Raises:
-        NotFiniteError: numbers that overflow.
+        NotFiniteError: an element whose networks could overflow, or results that are no numbers.
     """
     descriptor = ReferenceDescriptor(data.descriptor, data.elements)
+    overflowing = find_overflowing(data)
     energies = np.zeros((data.n_members, environments.n_centers))
     gradients = np.zeros((data.n_members, environments.n_pairs, 3))
     for i in range(environments.n_centers):
@@ -122,6 +115,11 @@ def reference_results(data: ModelData, environments: Environments, species: np.n
         vectors = torch.tensor(environments.vectors[pairs], requires_grad=True)
         features = descriptor(1, torch.zeros_like(neighbors), neighbors, vectors)[0]
         element = int(species[i])
+        if overflowing[element]:
+            raise NotFiniteError(
+                f"the energy of center {i} ({data.elements[element]}) is not a finite number: the weights of "
+                "the model overflow"
+            )
         repulsion = torch.zeros((), dtype=torch.float64)
         if data.baseline is not None:
             for vector, neighbor in zip(vectors, neighbors.tolist(), strict=True):

@@ -21,6 +21,8 @@ from lmlp.export.zbl import ZblModule
 from lmlp.model.data import ModelData
 from lmlp.model.number_range import find_overflowing
 
+# What a module raises: with the interpreter's trace, or without.
+MODULE_ERRORS = (torch.jit.Error, RuntimeError)
 ACTIVATIONS = ("stanh", "tanh", "tanhshrink", "ssilu", "bounded-ssilu")
 # Numbers per intermediate array of one block of centers in `evaluate`: 32 MiB each in float64.
 BLOCK_SIZE = 1 << 22

@@ -6,8 +6,8 @@ import numpy as np
 
 from lmlp.model.data import ModelData
 
-LARGEST_FEATURE = 1e9
-"""No symmetry function of atoms that are not at the same place comes near."""
+LARGEST_FEATURE = {"double": 1e9, "single": 1e5}
+"""Symmetry functions are mostly of order 1; single precision has less room to spare."""
 
 LARGEST = {"double": 1e250, "single": 1e36}
 """Of all numbers on the way: room is left for sums over members and products with derivatives of features."""
@@ -28,7 +28,7 @@ def find_overflowing(data: ModelData, precision: str = "double") -> list[bool]:
         precision: ``double`` or ``single``, of the networks.
     """
     with np.errstate(over="ignore", invalid="ignore"):
-        bounds = [_input_bounds(data)]
+        bounds = [_input_bounds(data, LARGEST_FEATURE[precision])]
         for layer, (weight, bias) in enumerate(zip(data.weights, data.biases, strict=True)):
             x = bounds[-1] if layer == 0 else _activation_bounds(data.activation, bounds[-1])
             bounds.append(np.einsum("merk,mek->mer", np.abs(weight), x) + np.abs(bias))
@@ -43,9 +43,9 @@ def find_overflowing(data: ModelData, precision: str = "double") -> list[bool]:
     return [not bool(good) for good in np.all(fits, axis=0)]
 
 
-def _input_bounds(data: ModelData) -> np.ndarray:
+def _input_bounds(data: ModelData, feature: float) -> np.ndarray:
     """Bound the inputs of the first layers; 3 since engines may subtract another member's shift first."""
-    return np.asarray((LARGEST_FEATURE + 3.0 * np.abs(data.shift)) * np.abs(data.scale))
+    return np.asarray((feature + 3.0 * np.abs(data.shift)) * np.abs(data.scale))
 
 
 def _activation_bounds(activation: str, x: np.ndarray) -> np.ndarray:
