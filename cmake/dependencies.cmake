@@ -29,6 +29,7 @@ if(NOT nlohmann_json_FOUND)
     target_include_directories(nlohmann_json::nlohmann_json SYSTEM INTERFACE ${json_include}/include)
 endif()
 
+find_package(Threads REQUIRED)
 if(LMLP_OPENMP)
     find_package(OpenMP REQUIRED COMPONENTS CXX)
 endif()

@@ -1,7 +1,9 @@
 #include <memory>
+#include <mutex>
 
 #include "bindings.hpp"
 #include "lmlp/neighbor_list.hpp"
+#include "lmlp/per_fork.hpp"
 
 namespace lmlp {
 
@@ -49,7 +51,8 @@ py::tuple py_find_neighbors(const Array<double>& positions, const Array<double>&
 }
 
 // Arrays handed out must not change under the caller's feet, so the C++ list lends them only until the next
-// rebuild: offsets, neighbors and shifts are copied once per build, vectors at every update.
+// rebuild: offsets, neighbors and shifts are copied once per build, vectors at every update. Threads wait for
+// each other, from the update until the copies are made.
 class PyVerletList {
   public:
     PyVerletList(double cutoff, double skin) : list_(cutoff, skin) {}
@@ -58,8 +61,10 @@ class PyVerletList {
                      int n_threads) {
         const AtomsView atoms = view(positions, cell, pbc);
         bool rebuilt = false;
+        std::unique_lock<std::mutex> lock(mutex_.get(), std::defer_lock);
         {
-            const py::gil_scoped_release release;
+            const py::gil_scoped_release release;  // first, or two threads wait for each other
+            lock.lock();
             rebuilt = list_.update(atoms, n_threads);
         }
         const NeighborList& list = list_.list();
@@ -77,6 +82,7 @@ class PyVerletList {
     const VerletList& list() const { return list_; }
 
   private:
+    PerFork<std::mutex> mutex_;
     VerletList list_;
     py::array_t<std::int64_t> offsets_, neighbors_;
     py::array_t<std::int32_t> shifts_;

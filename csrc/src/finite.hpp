@@ -36,10 +36,11 @@ inline const char* find_not_finite(const Environments& all, std::int64_t center,
     return nullptr;
 }
 
-[[noreturn]] inline void fail_not_finite(const char* what, std::int64_t center, const std::string& symbol) {
-    throw Error(ErrorCode::not_finite, std::string("the ") + what + " of center " + std::to_string(center) +
-                                           " (" + symbol +
-                                           ") is not a finite number: the weights of the model overflow");
+[[noreturn]] inline void fail_not_finite(const char* what, std::int64_t center, const std::string& symbol,
+                                         const char* how = "") {
+    throw Error(ErrorCode::not_finite,
+                std::string("the ") + what + " of center " + std::to_string(center) + " (" + symbol +
+                    ") is not a finite number: the weights of the model overflow" + how);
 }
 
 }  // namespace lmlp

@@ -2,12 +2,14 @@
 #include "lmlp/network.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <deque>
-#include <mutex>
+#include <memory>
 
 #include "dispatch.hpp"
 #include "kernels/network_api.hpp"
+#include "network_range.hpp"
 
 namespace lmlp {
 
@@ -152,22 +154,30 @@ PackedNetworks<float> round_networks(const PackedNetworks<double>& full) {
 
 struct Ensemble::Packed {
     explicit Packed(const NetworkParameters& p);
+    ~Packed() { delete rounded.load(); }
 
+    // Without a lock, which a fork could leave locked for ever: threads that come at once all make one.
     const PackedNetworks<float>& single() const {
-        std::call_once(rounded_once, [this] { rounded = round_networks(full); });
-        return rounded;
+        const PackedNetworks<float>* known = rounded.load();
+        if (known != nullptr) return *known;
+        auto made = std::make_unique<const PackedNetworks<float>>(round_networks(full));
+        return rounded.compare_exchange_strong(known, made.get()) ? *made.release() : *known;
     }
 
     int n_members, n_features;
-    std::size_t scratch;  // doubles
+    std::vector<bool> overflows, overflows_single;  // of each element
+    std::size_t scratch;                            // doubles
     std::deque<Inputs> inputs;
     PackedNetworks<double> full;
     // made when first asked for: most runs never do
-    mutable std::once_flag rounded_once;
-    mutable PackedNetworks<float> rounded;
+    mutable std::atomic<const PackedNetworks<float>*> rounded{nullptr};
 };
 
-Ensemble::Packed::Packed(const NetworkParameters& p) : n_members(p.n_members), n_features(p.n_features) {
+Ensemble::Packed::Packed(const NetworkParameters& p)
+    : n_members(p.n_members),
+      n_features(p.n_features),
+      overflows(find_overflowing(p, Precision::full)),
+      overflows_single(find_overflowing(p, Precision::mixed)) {
     int widest = padded_rows(p.n_features);
     for (const int n : p.hidden_layers) widest = std::max(widest, padded_rows(n));
     const int n_layers = static_cast<int>(p.hidden_layers.size());
@@ -204,6 +214,10 @@ int Ensemble::n_members() const {
 }
 int Ensemble::n_features() const {
     return packed_->n_features;
+}
+
+bool Ensemble::overflows(int element, Precision precision) const {
+    return precision == Precision::mixed ? packed_->overflows_single[element] : packed_->overflows[element];
 }
 
 void Ensemble::evaluate(int element, int n_atoms, const double* features, const NetworkResults& results,

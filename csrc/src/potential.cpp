@@ -79,6 +79,17 @@ void check_centers(const Environments& environments, const std::int32_t* center_
         throw Error(ErrorCode::invalid_argument, "neighbor_species or vectors are missing");
 }
 
+// Saturated units can hide infinite weights: such an element has no results, whatever is asked for.
+void check_numbers(const Ensemble& ensemble, const PotentialInfo& info, const std::int32_t* species,
+                   std::int64_t n, Precision precision) {
+    for (std::int64_t i = 0; i < n; ++i)
+        if (ensemble.overflows(species[i], precision))
+            fail_not_finite("energy", i, info.elements[species[i]],
+                            ensemble.overflows(species[i], Precision::full)
+                                ? ""
+                                : " in single precision, use precision double");
+}
+
 // The centers by element.
 struct Tiles {
     struct Range {
@@ -288,10 +299,12 @@ void Potential::evaluate(const Environments& environments, const std::int32_t* c
     if (results.extrapolating != nullptr && !info.has_feature_ranges)
         throw Error(ErrorCode::uncertainty,
                     "the model file holds no feature ranges: extrapolation cannot be counted");
+    check_numbers(parts_->ensemble, info, center_species, environments.n_centers, options.precision);
     const Evaluation evaluation(info, parts_->descriptor, parts_->ensemble, environments, center_species,
                                 results, options.precision);
     const bool networks = results.energies != nullptr || results.pair_gradients != nullptr ||
                           results.member_energies != nullptr || results.member_pair_gradients != nullptr;
+    if (!networks && results.extrapolating == nullptr) return;
     const int threads = thread_count(options.n_threads, environments.n_centers / centers_per_thread);
     const auto lease = parts_->scratch->tiles.take();
     Tiles& tiles = *lease;

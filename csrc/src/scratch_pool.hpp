@@ -6,6 +6,8 @@
 #include <utility>
 #include <vector>
 
+#include "lmlp/per_fork.hpp"
+
 namespace lmlp {
 
 // Hands out objects of type T and takes them back; safe from many threads. It holds as many as were ever in
@@ -30,25 +32,31 @@ class ScratchPool {
     };
 
     Lease take() {
-        const std::lock_guard<std::mutex> lock(mutex_);
-        if (free_.empty()) {
-            free_.reserve(++n_made_);  // so that giving back never fails
+        Shelf& shelf = shelf_.get();
+        const std::lock_guard<std::mutex> lock(shelf.mutex);
+        if (shelf.free.empty()) {
+            shelf.free.reserve(++shelf.n_made);  // so that giving back never fails
             return Lease(*this, std::make_unique<T>());
         }
-        Lease lease(*this, std::move(free_.back()));
-        free_.pop_back();
+        Lease lease(*this, std::move(shelf.free.back()));
+        shelf.free.pop_back();
         return lease;
     }
 
   private:
+    struct Shelf {
+        std::mutex mutex;
+        std::vector<std::unique_ptr<T>> free;
+        std::size_t n_made = 0;
+    };
+
     void give(std::unique_ptr<T> object) noexcept {
-        const std::lock_guard<std::mutex> lock(mutex_);
-        free_.push_back(std::move(object));
+        Shelf& shelf = shelf_.get();
+        const std::lock_guard<std::mutex> lock(shelf.mutex);
+        shelf.free.push_back(std::move(object));
     }
 
-    std::mutex mutex_;
-    std::vector<std::unique_ptr<T>> free_;
-    std::size_t n_made_ = 0;
+    PerFork<Shelf> shelf_;
 };
 
 }  // namespace lmlp

@@ -160,7 +160,7 @@ void check_environments(const lmlp_torch_model& model, const lmlp_environments& 
 }
 
 // What TorchScript's `evaluate` takes. It looks the species of neighbors up by index: behind the centers
-// stands one atom without neighbors per element, which the neighbors point to.
+// stands one atom without neighbors per element that neighbors have, which they point to.
 struct Inputs {
     at::Tensor species, center, neighbor, vectors;
 };
@@ -168,18 +168,26 @@ struct Inputs {
 Inputs make_inputs(const lmlp_torch_model& model, const lmlp_environments& e) {
     const int64_t n_pairs = e.offsets[e.n_centers];
     const auto integers = at::TensorOptions().dtype(at::kLong);
-    at::Tensor species = at::empty({e.n_centers + model.n_elements}, integers);
+    std::vector<int64_t> stand_in(model.n_elements, -1);
+    std::vector<int64_t> kinds;
+    for (int64_t p = 0; p < n_pairs; ++p) {
+        int64_t& index = stand_in[e.neighbor_species[p]];
+        if (index >= 0) continue;
+        index = e.n_centers + static_cast<int64_t>(kinds.size());
+        kinds.push_back(e.neighbor_species[p]);
+    }
+    at::Tensor species = at::empty({e.n_centers + static_cast<int64_t>(kinds.size())}, integers);
     at::Tensor center = at::empty({n_pairs}, integers);
     at::Tensor neighbor = at::empty({n_pairs}, integers);
     int64_t* s = species.data_ptr<int64_t>();
     for (int64_t c = 0; c < e.n_centers; ++c) s[c] = e.center_species[c];
-    for (int64_t k = 0; k < model.n_elements; ++k) s[e.n_centers + k] = k;
+    std::copy(kinds.begin(), kinds.end(), s + e.n_centers);
     int64_t* center_of = center.data_ptr<int64_t>();
     int64_t* neighbor_of = neighbor.data_ptr<int64_t>();
     for (int64_t c = 0; c < e.n_centers; ++c)
         for (int64_t p = e.offsets[c]; p < e.offsets[c + 1]; ++p) {
             center_of[p] = c;
-            neighbor_of[p] = e.n_centers + e.neighbor_species[p];
+            neighbor_of[p] = stand_in[e.neighbor_species[p]];
         }
     at::Tensor vectors =
         at::from_blob(const_cast<double*>(e.vectors), {n_pairs, 3}, at::TensorOptions().dtype(at::kDouble));

@@ -78,7 +78,8 @@ void Model::use_engine(std::unique_ptr<TorchBackend> torch, const lmlp_torch_opt
     torch_options_ = torch_options;
 }
 
-// Features outside the training range are the core's to count, whoever computes the energies.
+// Whoever computes the energies, it is the core that counts features outside the training range, and that
+// refuses elements whose networks could overflow: files of earlier versions hold modules that do not.
 std::string Model::evaluate(const lmlp_environments& environments, const lmlp_options& options,
                             lmlp_results& results) const {
     lmlp_results of_core = results;
@@ -90,7 +91,7 @@ std::string Model::evaluate(const lmlp_environments& environments, const lmlp_op
         of_torch.extrapolating = nullptr;
         std::string problem = torch_->evaluate(environments, of_torch);
         if (problem.empty()) problem = find_not_finite(environments, of_torch, info_.n_members);
-        if (!problem.empty() || results.extrapolating == nullptr) return problem;
+        if (!problem.empty()) return problem;
     }
     return lmlp_evaluate(potential_, &environments, &options, &of_core) == LMLP_OK ? "" : lmlp_last_error();
 }

@@ -64,3 +64,7 @@ class NotFiniteError(LMLPError, ArithmeticError):
 
 class OutputError(LMLPError, OSError):
     """A file that cannot be written: no room, no permission, no folder."""
+
+
+class SharedCalculatorError(LMLPError, RuntimeError):
+    """Results of a calculator that another thread has used meanwhile."""

@@ -51,6 +51,8 @@ class VerletList:
     moved by more than skin/2 since, or when the cell, the boundaries or the number of atoms changed. Pairs
     between cutoff and cutoff + skin remain in it: descriptors ignore them.
 
+    Threads may share one, but it is rebuilt at each change of structure. A copy or a pickle has no history.
+
     Args:
         cutoff: Å.
         skin: Å; 0 rebuilds whenever an atom moves.
@@ -58,6 +60,9 @@ class VerletList:
 
     def __init__(self, cutoff: float, skin: float = 0.5) -> None:
         self._list = _core.VerletList(float(cutoff), float(skin))
+
+    def __reduce__(self) -> tuple[type[VerletList], tuple[float, float]]:
+        return VerletList, (self.cutoff, self.skin)
 
     @property
     def cutoff(self) -> float:

@@ -62,6 +62,9 @@ class Ensemble {
 
     int n_members() const;
     int n_features() const;
+    // Whether an element's networks could overflow on the way to their results, decided from the weights
+    // alone; what evaluate() gives of them is worth nothing, even where it is finite.
+    bool overflows(int element, Precision precision) const;
 
     // At most `most_atoms` atoms of one element (not checked); features [n_atoms, n_features]. `scratch`
     // grows to what is needed, once. The first call in mixed precision rounds the weights.

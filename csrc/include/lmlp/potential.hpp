@@ -60,7 +60,7 @@ class Potential {
     // environments.offsets[0] must be 0. Scratch is bounded: centers are processed in blocks.
     // Throws Error(invalid_argument), Error(unknown_element): species; Error(geometry): coincident atoms,
     // NaN; Error(uncertainty): extrapolation asked of a model without feature ranges;
-    // Error(not_finite): results that overflow.
+    // Error(not_finite): results that overflow, or of an element whose networks could, whatever is asked for.
     void evaluate(const Environments& environments, const std::int32_t* center_species,
                   const PotentialResults& results, const EvaluationOptions& options = {}) const;
 

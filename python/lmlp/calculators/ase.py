@@ -8,18 +8,18 @@ from typing import Any, ClassVar
 
 import numpy as np
 from ase import Atoms
-from ase.calculators.calculator import Calculator, PropertyNotImplementedError, all_changes
+from ase.calculators.calculator import Calculator, Parameters, PropertyNotImplementedError, all_changes
 from ase.outputs import Properties, all_outputs
 
-from lmlp.calculators.backends import Backend, ModelFacts, SpeciesTable, open_backend
-from lmlp.calculators.closeness import DistanceGuard
+from lmlp.calculators.backends import ModelFacts
+from lmlp.calculators.engine import DEFAULTS, Engine, make_engine
+from lmlp.calculators.memory import Calculation, Memory, find_changes
 from lmlp.calculators.prediction import Prediction, predict
 from lmlp.errors import InvalidArgumentError
-from lmlp.neighbors import VerletList
 
+# Attributes that copies and pickles do not carry; ASE makes the last one.
+MADE = ("_engine", "_memory", "get_spin_polarized")
 UNCERTAIN = ("energy_uncertainty", "forces_uncertainty", "energy_std", "forces_std", "grade")
-# Pairs within the skin cost time in the core, rebuilding the list does too: see docs/ase.md.
-SKIN = 0.5
 
 
 class LMLPCalculator(Calculator):
@@ -68,78 +68,152 @@ class LMLPCalculator(Calculator):
         self,
         model: str | Path,
         *,
-        backend: str = "core",
-        device: str = "cpu",
-        uncertainty: bool = False,
-        skin: float = SKIN,
-        threads: int = 0,
-        rmin: float | str | None = "data",
-        too_close: str = "warn",
-        precision: str = "double",
+        backend: str = DEFAULTS["backend"],
+        device: str = DEFAULTS["device"],
+        uncertainty: bool = DEFAULTS["uncertainty"],
+        skin: float = DEFAULTS["skin"],
+        threads: int = DEFAULTS["threads"],
+        rmin: float | str | None = DEFAULTS["rmin"],
+        too_close: str = DEFAULTS["too_close"],
+        precision: str = DEFAULTS["precision"],
     ) -> None:
-        if not (skin >= 0.0 and np.isfinite(skin)):
-            raise InvalidArgumentError(f"skin = {skin} Å: give a finite number that is not negative")
+        given = {
+            "model": model,
+            "backend": backend,
+            "device": device,
+            "uncertainty": uncertainty,
+            "skin": skin,
+            "threads": threads,
+            "rmin": rmin,
+            "too_close": too_close,
+            "precision": precision,
+        }
+        self._start(make_engine(given))
         super().__init__()
-        self.parameters.update(
-            model=str(model),
-            backend=backend,
-            device=device,
-            uncertainty=uncertainty,
-            skin=skin,
-            threads=threads,
-            rmin=rmin,
-            too_close=too_close,
-            precision=precision,
-        )
-        self._load(self._open())
+        self._start(self._engine)
 
-    def _open(self) -> Backend:
-        options = self.parameters
-        names = ("device", "threads", "precision")
-        return open_backend(options["model"], options["backend"], **{name: options[name] for name in names})
+    def _start(self, engine: Engine) -> None:
+        self._engine, self._memory = engine, Memory()
+        self.parameters = Parameters(engine.parameters)
 
-    def _load(self, backend: Backend) -> None:
-        if self.parameters["uncertainty"]:
-            backend.facts.require_ensemble()
-        # a pickle of an earlier version has neither
-        self._guard = DistanceGuard(
-            backend.facts, self.parameters.get("rmin", "data"), self.parameters.get("too_close", "warn")
-        )
-        self._backend = backend
-        self._species_of = SpeciesTable(backend.facts)
-        self._numbers = np.empty(0, dtype=np.int64)
-        self._species = np.empty(0, dtype=np.int32)
-        self.reset_neighbors()
+    def set(self, **kwargs: Any) -> dict[str, Any]:
+        """Change parameters; results of other parameters are forgotten.
+
+        Named with ``model``, a model file is read again. A call that fails changes nothing.
+
+        Returns:
+            what has changed.
+
+        Raises:
+            InvalidArgumentError: an unknown parameter, or a value outside what is allowed.
+            ModelFileError: not a model file, or one that was replaced, without being named here, since it was
+                read.
+        """
+        if "parameters" in kwargs:  # of ASE: a file that holds parameters
+            kwargs = {**Parameters.read(kwargs.pop("parameters")), **kwargs}
+        if not kwargs:
+            return {}
+        before = self._engine
+        after = make_engine({**self.parameters, **kwargs}, before, reload="model" in kwargs)
+        replaced = after.backend.facts.checksum != before.backend.facts.checksum
+        changed = {
+            name: value
+            for name, value in after.parameters.items()
+            if value != before.parameters[name] or (name == "model" and replaced)
+        }
+        if changed:
+            self._engine = after
+        self.parameters.update(after.parameters)
+        return changed
+
+    def _current(self) -> Engine:
+        """Return the engine of the present parameters: someone may have written to ``parameters`` itself."""
+        if self.parameters != self._engine.parameters:
+            self._engine = make_engine(self.parameters, self._engine)
+            self.parameters.update(self._engine.parameters)
+        return self._engine
 
     @property
     def facts(self) -> ModelFacts:
         """What is known of the model."""
-        return self._backend.facts
+        return self._current().backend.facts
+
+    @property
+    def atoms(self) -> Atoms | None:
+        """A copy of the structure that ``results`` belong to."""
+        return self._memory.last(self._current()).atoms
+
+    @atoms.setter
+    def atoms(self, atoms: Atoms | None) -> None:
+        results = {} if atoms is None else self._memory.last(self._engine).results
+        self._memory.put(self._engine, atoms, results)
+
+    @property
+    def results(self) -> dict[str, Any]:
+        """Results of the last calculation of this thread; in a thread that made none, of the newest.
+
+        Raises:
+            SharedCalculatorError: another thread has made a calculation after this thread's last one.
+        """
+        return self._memory.last(self._current()).results
+
+    @results.setter
+    def results(self, results: dict[str, Any]) -> None:
+        self._memory.put(self._engine, self._memory.last(self._engine).atoms, results)
+
+    def reset(self) -> None:
+        """Forget the results."""
+        self._memory.forget()
 
     @property
     def n_neighbor_builds(self) -> int:
-        """How often the neighbor list was built since it was last forgotten."""
-        return self._list.n_builds
+        """How often this thread's neighbor list was built since it was last forgotten."""
+        return self._memory.neighbors(self._current()).n_builds
 
     def reset_neighbors(self) -> None:
-        """Forget the neighbor list, so that the next evaluation does not depend on the history."""
-        self._list = VerletList(self.facts.cutoff, self.parameters["skin"])
+        """Forget this thread's neighbor list, so that its next evaluation does not depend on the history."""
+        self._memory.forget_neighbors()
 
     def _get_name(self) -> str:
         return "lmlp"
 
     def check_state(self, atoms: Atoms, tol: float = 1e-15) -> list[str]:
         """List what changed since the results were computed; exact, and faster than ASE's own."""
-        known = self.atoms
-        if known is None:
-            return list(all_changes)
-        pairs = {
-            "positions": (known.positions, atoms.positions),
-            "numbers": (known.numbers, atoms.numbers),
-            "cell": (known.cell.array, atoms.cell.array),
-            "pbc": (known.pbc, atoms.pbc),
-        }
-        return [name for name, (old, new) in pairs.items() if not np.array_equal(old, new)]
+        engine = self._current()
+        if self._memory.find(engine, atoms) is not None:
+            return []
+        known = self._memory.last(engine).atoms
+        return list(all_changes) if known is None else find_changes(known, atoms)
+
+    def calculation_required(self, atoms: Atoms, properties: Sequence[str]) -> bool:
+        """Tell whether one of some properties of a structure is not known."""
+        known = self._memory.find(self._current(), atoms)
+        return known is None or any(name not in known.results for name in properties)
+
+    def get_property(self, name: str, atoms: Atoms | None = None, allow_calculation: bool = True) -> Any:
+        """Return a property of a structure; safe from many threads, unlike what reads ``results`` itself.
+
+        Args:
+            name: of the property.
+            atoms: the structure; None: that of the last calculation.
+            allow_calculation: False: return None where it is not known.
+        """
+        if name not in self.implemented_properties:
+            raise PropertyNotImplementedError(f"{name} property not implemented")
+        engine = self._current()
+        if atoms is None:
+            known: Calculation | None = self._memory.last(engine)
+            atoms = known.atoms if known is not None else None
+        else:
+            known = self._memory.find(engine, atoms)
+        if known is None or name not in known.results:
+            if not allow_calculation:
+                return None
+            self.calculate(atoms, [name], all_changes)
+            known = self._memory.own()
+        if known is None or name not in known.results:
+            raise PropertyNotImplementedError(f"{name} not present in this calculation")
+        return _copy(known.results[name])
 
     def calculate(
         self,
@@ -151,60 +225,85 @@ class LMLPCalculator(Calculator):
         if atoms is None:
             raise InvalidArgumentError("no atoms given")
         wanted = [] if properties is None else properties
-        has_volume = atoms.cell.rank == 3
-        if "stress" in wanted and not has_volume:
+        engine = self._current()
+        self._check_wanted(atoms, wanted, engine)
+        started = self._memory.now()
+        self._memory.put(engine)  # nothing, in case that this fails
+        uncertainty = engine.parameters["uncertainty"] or any(name in UNCERTAIN for name in wanted)
+        atoms = atoms.copy()
+        prediction = self._predict(atoms, engine, uncertainty=uncertainty)
+        results = _results(prediction)
+        if atoms.cell.rank == 3:
+            stress = prediction.virial / atoms.cell.volume
+            stress = 0.5 * (stress + stress.T)
+            results["stress"] = stress[[0, 1, 2, 1, 0, 0], [0, 1, 2, 2, 2, 1]]
+        self._memory.keep(Calculation(engine, started, self._memory.now(), atoms, results))
+
+    def _check_wanted(self, atoms: Atoms, wanted: Sequence[str], engine: Engine) -> None:
+        for name in wanted:
+            if name not in self.implemented_properties:
+                raise PropertyNotImplementedError(
+                    f"{name}: not among the properties of this calculator, "
+                    f"{', '.join(self.implemented_properties)}"
+                )
+        if "stress" in wanted and atoms.cell.rank != 3:
             raise PropertyNotImplementedError(
                 f"stress needs a volume, i.e. three cell vectors; this cell has {atoms.cell.rank}"
             )
         if "grade" in wanted:
-            self.facts.require_ensemble()
-            self.facts.require_test_errors()
-        uncertainty = self.parameters["uncertainty"] or any(name in UNCERTAIN for name in wanted)
-        prediction = self._predict(atoms, uncertainty=uncertainty)
-        self.atoms = atoms.copy()
-        self.results = _results(prediction)
-        if has_volume:
-            stress = prediction.virial / atoms.cell.volume
-            stress = 0.5 * (stress + stress.T)
-            self.results["stress"] = stress[[0, 1, 2, 1, 0, 0], [0, 1, 2, 2, 2, 1]]
+            engine.backend.facts.require_ensemble()
+            engine.backend.facts.require_test_errors()
 
-    def _predict(self, atoms: Atoms, *, uncertainty: bool) -> Prediction:
-        numbers = atoms.numbers
-        if not np.array_equal(numbers, self._numbers):
-            self._species, self._numbers = self._species_of(numbers), numbers.copy()
-        environments = self._list.update(
-            atoms.positions, atoms.cell.array, atoms.pbc, n_threads=self.parameters["threads"]
+    def _predict(self, atoms: Atoms, engine: Engine, *, uncertainty: bool) -> Prediction:
+        environments = self._memory.neighbors(engine).update(
+            atoms.positions, atoms.cell.array, atoms.pbc, n_threads=engine.parameters["threads"]
         )
-        self._guard.check(environments, self._species)
-        return predict(self._backend, environments, self._species, uncertainty=uncertainty)
+        species = self._memory.species(engine, atoms.numbers)
+        engine.guard.check(environments, species)
+        return predict(engine.backend, environments, species, uncertainty=uncertainty)
 
     def export_properties(self) -> Properties:
         """Return the results that ASE knows by name."""
         return Properties({name: value for name, value in self.results.items() if name in all_outputs})
 
+    def __copy__(self) -> LMLPCalculator:
+        """Copy as `__deepcopy__` does: two calculators never share results."""
+        return self.__deepcopy__({})
+
     def __deepcopy__(self, memo: dict[int, Any]) -> LMLPCalculator:
         """Copy the results; the model itself is immutable and shared."""
         copy = self.__class__.__new__(self.__class__)
         memo[id(self)] = copy
-        copy.__setstate__({**self.__getstate__(), "_shared": self._backend})
+        copy._restore(self.__getstate__(), self._current().again())
         return copy
 
     def __getstate__(self) -> dict[str, Any]:
-        loaded = ("_backend", "_guard", "_species_of", "_numbers", "_species", "_list")
-        state = {name: value for name, value in self.__dict__.items() if name not in loaded}
-        state["parameters"] = type(self.parameters)(self.parameters)
-        state["results"] = {
-            name: np.copy(v) if isinstance(v, np.ndarray) else v for name, v in self.results.items()
-        }
-        state["atoms"] = None if self.atoms is None else self.atoms.copy()
+        state = {name: value for name, value in self.__dict__.items() if name not in MADE}
+        engine = self._current()
+        last = self._memory.last(engine, shared=True)
+        state["parameters"] = Parameters(engine.parameters)
+        state["checksum"] = engine.backend.facts.checksum
+        state["results"] = {name: _copy(value) for name, value in last.results.items()}
+        state["atoms"] = None if last.atoms is None else last.atoms.copy()
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        state = dict(state)
-        shared = state.pop("_shared", None)
-        self.__dict__.update(state)
-        self.parameters.setdefault("precision", "double")  # pickles of earlier versions
-        self._load(shared or self._open())
+        # pickles of earlier versions have no checksum and fewer parameters
+        engine = make_engine(state["parameters"], checksum=state.get("checksum", ""))
+        self._restore(state, engine)
+
+    def _restore(self, state: dict[str, Any], engine: Engine) -> None:
+        self._start(engine)
+        super().__init__()
+        own = (*MADE, "parameters", "checksum", "results", "atoms")
+        self.__dict__.update({name: value for name, value in state.items() if name not in own})
+        self._start(engine)
+        if state["atoms"] is not None:
+            self._memory.put(engine, state["atoms"], state["results"])
+
+
+def _copy(value: Any) -> Any:
+    return value.copy() if isinstance(value, np.ndarray) else value
 
 
 def _results(prediction: Prediction) -> dict[str, Any]:

@@ -5,7 +5,10 @@ Both give energies of centers and dE/dr_ij of pairs; what becomes of them is the
 
 from __future__ import annotations
 
+import copy
+import io
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -14,10 +17,12 @@ import numpy as np
 
 from lmlp.elements import atomic_number
 from lmlp.environments import Environments
-from lmlp.errors import InvalidArgumentError, UncertaintyError, UnknownElementError
+from lmlp.errors import InvalidArgumentError, NotFiniteError, UncertaintyError, UnknownElementError
 
 BACKENDS = ("core", "torchscript")
 PRECISIONS = ("double", "mixed")
+# How the TorchScript module says it.
+NOT_FINITE = "an energy or a gradient is not a finite number"
 
 
 @dataclass(frozen=True)
@@ -35,6 +40,7 @@ class ModelFacts:
         energy_factor: c of σ_E = c·std(E_m, ddof=1).
         force_factor: c of σ_F = c·std(F_m, ddof=1).
         shortest_distances: of the training data in Å by pair (``H-O``, species order), where known.
+        checksum: SHA-256 of the file's content, hexadecimal; "" where not known.
     """
 
     path: str
@@ -47,6 +53,7 @@ class ModelFacts:
     energy_factor: float
     force_factor: float
     shortest_distances: dict[str, float] = field(default_factory=dict)
+    checksum: str = ""
 
     def require_ensemble(self) -> None:
         """Raise UncertaintyError for a model that can have no uncertainty."""
@@ -149,6 +156,12 @@ class CoreBackend:
         self._precision = precision
         self.facts = facts_from_core(str(path), self._potential.info())
 
+    def with_options(self, n_threads: int, precision: str) -> CoreBackend:
+        """Return a backend of the same loaded model with other options."""
+        other = copy.copy(self)
+        other._n_threads, other._precision = n_threads, precision
+        return other
+
     def evaluate(
         self, environments: Environments, species: np.ndarray, *, members: bool, first: int = 0
     ) -> PairResults:
@@ -184,6 +197,7 @@ def facts_from_core(path: str, info: dict[str, Any]) -> ModelFacts:
         energy_factor=float(info["energy_uncertainty_factor"]),
         force_factor=float(info["force_uncertainty_factor"]),
         shortest_distances=json.loads(info["header"]).get("shortest_distances") or {},
+        checksum=str(info["checksum"]),
     )
 
 
@@ -199,10 +213,13 @@ class TorchScriptBackend:
     def __init__(self, path: str | Path, device: str = "cpu") -> None:
         import torch
 
-        from lmlp.export.model_file import read_model_file
+        from lmlp.export.model_file import parse_model_file, read_content, stored_checksum
         from lmlp.export.torchscript import load_potential
+        from lmlp.model.number_range import find_overflowing
+        from lmlp.model.torch_fork import run_torch
 
-        data = read_model_file(path)
+        content = read_content(path)
+        data = parse_model_file(content, path)
         self.facts = ModelFacts(
             path=str(path),
             elements=tuple(data.elements),
@@ -214,40 +231,66 @@ class TorchScriptBackend:
             energy_factor=data.energy_uncertainty_factor,
             force_factor=data.force_uncertainty_factor,
             shortest_distances=data.shortest_distances,
+            checksum=stored_checksum(content),
         )
+        # files of earlier versions hold modules that do not look themselves
+        self._overflows = np.array(find_overflowing(data))
         try:
             self._device = torch.device(device)
             torch.zeros(1, device=self._device)
         except (RuntimeError, AssertionError) as error:
             first = str(error).splitlines()[0]
             raise InvalidArgumentError(f"torch device {device!r} cannot be used: {first}") from None
-        self._model = load_potential(path, device)
+        self._model = run_torch(load_potential, io.BytesIO(content), device)
 
     def evaluate(
         self, environments: Environments, species: np.ndarray, *, members: bool, first: int = 0
     ) -> PairResults:
-        """Evaluate all centers."""
-        import torch
+        """Evaluate all centers.
+
+        Raises:
+            NotFiniteError: an element whose networks could overflow, or a result that is no number.
+        """
+        from lmlp.export.torchscript import MODULE_ERRORS
+        from lmlp.model.torch_fork import run_torch
 
         assert first == 0
-
-        def tensor(array: np.ndarray) -> Any:
-            return torch.from_numpy(np.ascontiguousarray(array)).to(self._device)
-
-        results = self._model.evaluate(
-            tensor(species.astype(np.int64)),
-            tensor(environments.centers),
-            tensor(environments.neighbors),
-            tensor(environments.vectors),
-            members,
+        bad = np.flatnonzero(self._overflows[species])
+        if len(bad):
+            raise NotFiniteError(
+                f"the energy of center {bad[0]} ({self.facts.elements[species[bad[0]]]}) is not a finite "
+                "number: the weights of the model overflow"
+            )
+        lists = (
+            species.astype(np.int64),
+            environments.centers,
+            environments.neighbors,
+            environments.vectors,
         )
-        member_energies = results["energies"].detach().cpu().numpy()
+        try:
+            results = run_torch(self._evaluate, lists, members)
+        except MODULE_ERRORS as error:
+            if NOT_FINITE not in str(error):
+                raise
+            raise NotFiniteError(
+                f"{self.facts.path}: {NOT_FINITE}: the weights of the model overflow"
+            ) from None
         return PairResults(
-            member_energies.mean(axis=0),
-            results["pair_gradients"].detach().cpu().numpy(),
-            member_energies if members else None,
-            results["member_pair_gradients"].detach().cpu().numpy() if members else None,
+            results["energies"].mean(axis=0),
+            results["pair_gradients"],
+            results["energies"] if members else None,
+            results["member_pair_gradients"] if members else None,
         )
+
+    def _evaluate(self, lists: Sequence[np.ndarray], members: bool) -> dict[str, np.ndarray]:
+        import torch
+
+        from lmlp.export.torchscript import without_profiling
+
+        tensors = [torch.from_numpy(np.ascontiguousarray(array)).to(self._device) for array in lists]
+        with without_profiling():
+            results = self._model.evaluate(*tensors, members)
+        return {name: tensor.detach().cpu().numpy() for name, tensor in results.items()}
 
 
 def open_backend(
@@ -271,19 +314,26 @@ def open_backend(
         InvalidArgumentError: unknown backend or precision, a device that the backend does not have.
         ModelFileError: not a model file, or damaged.
     """
+    check_options(backend, device=device, threads=threads, precision=precision)
+    if backend == "torchscript":
+        return TorchScriptBackend(path, device)
+    return CoreBackend(path, threads, precision)
+
+
+def check_options(backend: str, *, device: str, threads: int, precision: str) -> None:
+    """Raise InvalidArgumentError for options of `open_backend` that do not exist or do not go together."""
     if backend not in BACKENDS:
         raise InvalidArgumentError(f"backend {backend!r} is not one of {', '.join(BACKENDS)}")
-    if threads < 0:
-        raise InvalidArgumentError(f"threads = {threads}: give a positive number, or 0 for OpenMP's default")
+    if isinstance(threads, bool) or not isinstance(threads, int | np.integer) or threads < 0:
+        raise InvalidArgumentError(
+            f"threads = {threads!r}: give a positive number, or 0 for OpenMP's default"
+        )
     if precision not in PRECISIONS:
         raise InvalidArgumentError(f"precision {precision!r} is not one of {', '.join(PRECISIONS)}")
     if backend == "torchscript" and precision != "double":
         raise InvalidArgumentError(f"precision {precision!r} is only available with backend='core'")
-    if backend == "torchscript":
-        return TorchScriptBackend(path, device)
-    if device != "cpu":
+    if backend == "core" and device != "cpu":
         raise InvalidArgumentError(f"device {device!r}: the core runs on the cpu; use backend='torchscript'")
-    return CoreBackend(path, threads, precision)
 
 
 def core_facts() -> dict[str, str]:

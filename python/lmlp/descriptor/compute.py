@@ -51,7 +51,7 @@ def element_weights(spec: Mapping[str, Any], elements: Sequence[str]) -> list[li
 class Descriptor:
     """An ordered set of symmetry functions for a list of elements.
 
-    Immutable and safe from many threads. The derivative ladder never forms a Jacobian: ``features`` G,
+    Immutable, safe from many threads, can be pickled. Never forms a Jacobian: ``features`` G,
     ``backward`` g_ij = Σ_n v_n dG_n(i)/dr_ij, ``tangent`` dG_n(i) = Σ_j dG_n(i)/dr_ij · dr_ij. The same input
     gives the same bits for any number of threads and any division of the centers into blocks.
     Source: JCTC 2023, 19, 3509 (doi 10.1021/acs.jctc.3c00279).
@@ -72,6 +72,9 @@ class Descriptor:
         numbers = [atomic_number(element) for element in self.elements]
         self._core = _core.Descriptor(_spec_json(spec), numbers, path)
         self.path = path
+
+    def __reduce__(self) -> tuple[type[Descriptor], tuple[dict[str, Any], tuple[str, ...], str]]:
+        return Descriptor, (self.spec, self.elements, self.path)
 
     @property
     def spec(self) -> dict[str, Any]:

@@ -80,10 +80,19 @@ def read_model_file(path: str | Path) -> ModelData:
     Raises:
         ModelFileError: not a model file, truncated, altered, or of a newer format version; names the file.
     """
+    return parse_model_file(read_content(path), path)
+
+
+def read_content(path: str | Path) -> bytes:
+    """Read a file whole; ModelFileError where that cannot be."""
     try:
-        content = Path(path).read_bytes()
+        return Path(path).read_bytes()
     except OSError as error:
         raise ModelFileError(f"{path}: cannot read: {error.strerror}") from error
+
+
+def parse_model_file(content: bytes, path: str | Path) -> ModelData:
+    """Read a model from the content of its file; ``path`` and errors as in `read_model_file`."""
     try:
         text, weights = model_entries(content)
         header = parse_header(text)
@@ -95,6 +104,11 @@ def read_model_file(path: str | Path) -> ModelData:
         return model_data(header, arrays)
     except ModelFileError as error:
         raise ModelFileError(f"{path}: {error}") from None
+
+
+def stored_checksum(content: bytes) -> str:
+    """Return the SHA-256 that the content of a model file ends with, hexadecimal; not compared here."""
+    return content[-64:].decode("ascii", errors="replace")
 
 
 def model_entries(content: bytes) -> tuple[bytes, bytes]:

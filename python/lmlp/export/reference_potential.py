@@ -11,8 +11,10 @@ from torch import Tensor
 from lmlp.descriptor.reference import ReferenceDescriptor
 from lmlp.elements import atomic_number
 from lmlp.environments import Environments
+from lmlp.errors import NotFiniteError
 from lmlp.model.baseline import pair_name
 from lmlp.model.data import ModelData
+from lmlp.model.number_range import find_overflowing
 from lmlp.units import BOHR, HARTREE
 
 
@@ -111,8 +113,12 @@ def reference_results(data: ModelData, environments: Environments, species: np.n
         data: the model.
         environments: full pair list of all atoms.
         species: species of every atom ``[n_atoms]``.
+
+    Raises:
+        NotFiniteError: an element whose networks could overflow, or results that are no numbers.
     """
     descriptor = ReferenceDescriptor(data.descriptor, data.elements)
+    overflowing = find_overflowing(data)
     energies = np.zeros((data.n_members, environments.n_centers))
     gradients = np.zeros((data.n_members, environments.n_pairs, 3))
     for i in range(environments.n_centers):
@@ -121,6 +127,11 @@ def reference_results(data: ModelData, environments: Environments, species: np.n
         vectors = torch.tensor(environments.vectors[pairs], requires_grad=True)
         features = descriptor(1, torch.zeros_like(neighbors), neighbors, vectors)[0]
         element = int(species[i])
+        if overflowing[element]:
+            raise NotFiniteError(
+                f"the energy of center {i} ({data.elements[element]}) is not a finite number: the weights of "
+                "the model overflow"
+            )
         repulsion = torch.zeros((), dtype=torch.float64)
         if data.baseline is not None:
             for vector, neighbor in zip(vectors, neighbors.tolist(), strict=True):
@@ -131,4 +142,8 @@ def reference_results(data: ModelData, environments: Environments, species: np.n
             energies[m, i] = energy.item() + data.atomic_energies[element]
             if len(neighbors):
                 gradients[m, pairs] = torch.autograd.grad(energy, vectors, retain_graph=True)[0].numpy()
+    if not (np.isfinite(energies).all() and np.isfinite(gradients).all()):
+        raise NotFiniteError(
+            "an energy or a gradient is not a finite number: the weights of the model overflow"
+        )
     return MemberResults(energies, gradients)

@@ -20,7 +20,10 @@ from lmlp.errors import InvalidArgumentError
 from lmlp.export.free_atoms import FreeAtomsModule
 from lmlp.export.zbl import ZblModule
 from lmlp.model.data import ModelData
+from lmlp.model.number_range import find_overflowing
 
+# What a module raises: with the interpreter's trace, or without.
+MODULE_ERRORS = (torch.jit.Error, RuntimeError)
 ACTIVATIONS = ("stanh", "tanh", "tanhshrink", "ssilu", "bounded-ssilu")
 # Numbers per intermediate array of one block of centers in `evaluate`: 32 MiB each in float64.
 BLOCK_SIZE = 1 << 22
@@ -65,6 +68,8 @@ class PotentialModule(nn.Module):
         self.n_elements = len(data.elements)
         # Python numbers: `.to(float32)` must not round energies of thousands of eV.
         self.atomic_energies: List[float] = [float(e) for e in data.atomic_energies]  # noqa: UP006
+        self.overflowing: List[bool] = find_overflowing(data)  # noqa: UP006
+        self.overflowing_single: List[bool] = find_overflowing(data, "single")  # noqa: UP006
         self.block_size = BLOCK_SIZE
 
     def activate(self, x: Tensor, first: bool) -> Tensor:
@@ -106,12 +111,27 @@ class PotentialModule(nn.Module):
         return energies.to(dtype) + constants[species]
 
     def check_species(self, species: Tensor) -> None:
-        """Refuse species that the model does not have."""
+        """Refuse species that the model does not have, and those whose networks could overflow."""
         if species.size(0) > 0 and (int(species.min()) < 0 or int(species.max()) >= self.n_elements):
             raise RuntimeError(
                 f"species {int(species.min())} to {int(species.max())} given; "
                 f"this model has species 0 to {self.n_elements - 1}"
             )
+        overflowing = self.overflowing if self.scale.dtype == torch.float64 else self.overflowing_single
+        for element, overflows in enumerate(overflowing):
+            if overflows and bool((species == element).any()):
+                raise RuntimeError(
+                    f"the energy of an atom of species {element} is not a finite number: the weights of the "
+                    "model overflow"
+                )
+
+    def check_finite(self, results: List[Tensor]) -> None:  # noqa: UP006
+        """Refuse results that are no numbers."""
+        for result in results:
+            if not bool(torch.isfinite(result).all()):
+                raise RuntimeError(
+                    "an energy or a gradient is not a finite number: the weights of the model overflow"
+                )
 
     def forward(self, features: Tensor, species: Tensor) -> Tensor:
         """Evaluate the networks on given features; what needs distances (baseline, free atoms) is not in it.
@@ -125,6 +145,7 @@ class PotentialModule(nn.Module):
         """
         self.check_species(species)
         energies = self.network_energies(features.to(self.scale.dtype).unsqueeze(0), species)
+        self.check_finite([energies])
         return self.add_atomic_energies(energies, species)
 
     def blocks(self, center: Tensor, n: int) -> List[int]:  # noqa: UP006
@@ -157,6 +178,10 @@ class PotentialModule(nn.Module):
             ``energies`` ``[n_members, n]`` in eV, E_atom included; ``pair_gradients`` ``[p, 3]``, dE/dr_ij of
             the ensemble mean in eV/Å (F_i = Σ_j g_ij − Σ_k g_ki); ``member_pair_gradients``
             ``[n_members, p, 3]`` if asked for.
+
+        Raises:
+            RuntimeError: species that the model does not have, two atoms at the same place, vectors or
+                results that are no finite numbers, elements whose networks could overflow.
         """
         self.check_species(species)
         n = species.size(0)
@@ -169,7 +194,7 @@ class PotentialModule(nn.Module):
             (self.n_members if members else 0, vectors.size(0), 3), dtype=dtype, device=vectors.device
         )
         self.descriptor.check_vectors(center, vectors)
-        # TorchScript knows no `with torch.enable_grad()`; nothing below is expected to raise.
+        # TorchScript knows no `with torch.enable_grad()`; nothing is expected to raise while it is on.
         grad_was_enabled = torch.is_grad_enabled()
         torch.set_grad_enabled(True)
         order = torch.argsort(center, stable=True)
@@ -202,6 +227,7 @@ class PotentialModule(nn.Module):
                 member_gradients.index_add_(
                     1, near, (0.5 * pair_gradients).expand(self.n_members, near.size(0), 3)
                 )
+        self.check_finite([energies, gradients, member_gradients])
         result = {"energies": self.add_atomic_energies(energies, species), "pair_gradients": gradients}
         if members:
             result["member_pair_gradients"] = member_gradients
@@ -237,6 +263,13 @@ def _without_deprecation_warnings() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=r".*torch\.jit\.\w+.*", category=DeprecationWarning)
         warnings.filterwarnings("ignore", message=r".*torch\.jit\.\w+.*", category=FutureWarning)
+        yield
+
+
+@contextmanager
+def without_profiling() -> Iterator[None]:
+    """Have TorchScript take the same kernels, hence give the same bits, from the first call on."""
+    with _without_deprecation_warnings(), torch.jit.optimized_execution(False):
         yield
 
 

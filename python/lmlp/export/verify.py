@@ -21,6 +21,7 @@ from lmlp.export.reference_potential import MemberResults, reference_results
 from lmlp.export.torchscript import load_potential
 from lmlp.model.baseline import pair_name
 from lmlp.model.data import ModelData
+from lmlp.model.number_range import find_overflowing
 from lmlp.structure import Structure
 
 # eV and eV/Å, relative for values above 1.
@@ -71,9 +72,16 @@ def verify_model_file(path: str | Path, data: ModelData, seed: int = 0) -> list[
         one entry per path and quantity.
 
     Raises:
-        ModelFileError: names the quantity, the difference and both values.
+        ModelFileError: names the quantity, the difference and both values, or elements whose networks could
+            overflow.
     """
     _check_weights(read_model_file(path), data, f"{path}: weights read back")
+    overflowing = [e for e, bad in zip(data.elements, find_overflowing(data), strict=True) if bad]
+    if overflowing:
+        raise ModelFileError(
+            f"verification failed, nothing was written: the weights of {', '.join(overflowing)} are so large "
+            "that energies or gradients overflow"
+        )
     module = load_potential(Path(path))
     potential = _core.Potential(str(path))
     rng = np.random.default_rng(seed)

@@ -24,6 +24,7 @@ from lmlp.lifelong.outputs import rejected_path, report_path, suspects_path
 from lmlp.lifelong.record import to_bytes
 from lmlp.lifelong.session import LearnRun, SessionDone
 from lmlp.model.data import ModelData
+from lmlp.model.torch_fork import safe_after_fork
 from lmlp.training.checkpoint import load_checkpoint, previous_path
 from lmlp.training.divergence import keep_diverged
 from lmlp.training.observer import Observer
@@ -49,6 +50,7 @@ class Outcome:
     refused: bool
 
 
+@safe_after_fork
 def learn(
     config: LearnConfig,
     *,

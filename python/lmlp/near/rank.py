@@ -8,8 +8,10 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from lmlp.errors import InvalidArgumentError
+from lmlp.model.torch_fork import safe_after_fork
 
 
+@safe_after_fork
 def effective_rank(matrix: Tensor | ArrayLike) -> float:
     """Compute exp(−Σ p_i ln p_i), p the singular values divided by their sum.
 

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from lmlp.errors import DataError, InvalidArgumentError
+from lmlp.model.torch_fork import safe_after_fork
 from lmlp.near.architecture import Architecture, generator
 from lmlp.near.data import NearData
 from lmlp.near.rank import effective_rank
@@ -79,6 +80,7 @@ def _ranks(architecture: Architecture, inputs: np.ndarray, element: str, options
     return ranks
 
 
+@safe_after_fork
 def layer_ranks(
     architecture: Architecture, data: NearData, options: ScoreOptions | None = None
 ) -> dict[str, list[LayerRanks]]:
@@ -100,6 +102,7 @@ def layer_ranks(
     return result
 
 
+@safe_after_fork
 def near_score(architecture: Architecture, data: NearData, options: ScoreOptions | None = None) -> Score:
     """Compute NEAR = Σ over hidden layers of erank(pre-activation) + erank(post-activation).
 
@@ -119,6 +122,7 @@ def near_score(architecture: Architecture, data: NearData, options: ScoreOptions
     return Score(float(values.mean()), error)
 
 
+@safe_after_fork
 def epsilon_score(architecture: Architecture, data: NearData, options: ScoreOptions | None = None) -> Score:
     """Compute mean|y1 − y2| / mean(y1, y2), y the outputs with all weights equal to one constant.
 
@@ -155,6 +159,7 @@ def _constant_output(architecture: Architecture, inputs: Tensor, constant: float
     return (y - low) / (high - low)
 
 
+@safe_after_fork
 def error_variation(architecture: Architecture, data: NearData, options: ScoreOptions | None = None) -> Score:
     """Compute std/mean over initializations of the untrained networks' energy error.
 

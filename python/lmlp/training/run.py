@@ -22,6 +22,7 @@ from lmlp.model.data import ModelData
 from lmlp.model.network import EnsembleNetwork
 from lmlp.model.potential import EnsemblePotential
 from lmlp.model.scaling import anchored_energies, fit_atomic_energies, fit_input_map, left_over
+from lmlp.model.torch_fork import safe_after_fork
 from lmlp.training.backup import Backup
 from lmlp.training.baseline import without_baseline
 from lmlp.training.batching import Sampler, ShuffledBatches, make_references
@@ -55,6 +56,7 @@ from lmlp.training.workers import Workers
 _FINISH_SECONDS = 3.0
 
 
+@safe_after_fork
 def train(config: TrainConfig, *, observer: Observer | None = None, resume: bool = False) -> ModelData:
     """Train a model.
 
