@@ -136,14 +136,41 @@ def _claimed(files: RunFiles, inputs: list[str | Path], *, anew: bool, goes_on: 
 
 
 def _read_start(name: str) -> Atoms:
+    """Read as data are read; ASE adds velocities, masses and constraints of the formats that have them."""
+    from ase import Atoms
+
+    from lmlp.errors import DataError
+    from lmlp.io import DataKeys, read_structures
+    from lmlp.io.detect import kind_of
+    from lmlp.io.foreign import DUMPS, ase_format
+    from lmlp.io.stream import check_exists, split_index
+
+    path = split_index(name)[0]
+    check_exists(path)
+    kind = kind_of(path)
+    if kind == "ase" and ase_format(path) not in DUMPS:
+        return _read_by_ase(name)
+    no_labels = DataKeys(energy="none", forces="none", stress="none", virial="none")
+    found = read_structures(name if "@" in name else f"{name}@-1", no_labels)
+    if len(found) != 1:
+        raise DataError(f"{name}: {len(found)} frames; a run starts from one")
+    start = found[0]
+    if kind == "extxyz":
+        atoms = _read_by_ase(name, kind)
+    else:
+        atoms = Atoms(numbers=start.numbers, positions=start.positions)
+    atoms.set_cell(start.cell)
+    atoms.set_pbc(start.pbc)
+    return atoms
+
+
+def _read_by_ase(name: str, kind: str | None = None) -> Atoms:
     import ase.io
 
     from lmlp.errors import DataError
 
     try:
-        atoms = ase.io.read(name, index=None if "@" in name else -1)
-    except FileNotFoundError:
-        raise DataError(f"{name}: no such file") from None
+        atoms = ase.io.read(name, index=None if "@" in name else -1, format=kind)
     except Exception as error:
         text = str(error).splitlines() or [type(error).__name__]
         raise DataError(f"{name}: ASE cannot read a structure from it: {text[0]}") from None

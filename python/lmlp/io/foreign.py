@@ -39,7 +39,7 @@ def read_foreign(path: Path, selection: slice, notes: Notes) -> Iterator[Frame]:
         DataError: an unknown format, a reader that failed, made-up elements, steps that did not converge in a
             format in which they cannot be told from the others.
     """
-    kind = _kind(path)
+    kind = ase_format(path)
     source, checked, options = _open(path, kind)
     for index, atoms in take(enumerate(_images(source, kind, path, options)), selection):
         if index in checked.unconverged:
@@ -48,7 +48,7 @@ def read_foreign(path: Path, selection: slice, notes: Notes) -> Iterator[Frame]:
             yield _from_atoms(atoms, f"{path}:{index}", made_up=kind in DUMPS)
 
 
-def _kind(path: Path) -> str:
+def ase_format(path: Path) -> str:
     """Return the name that ASE has for the format."""
     from ase.io.formats import UnknownFileTypeError, filetype, ioformats
 

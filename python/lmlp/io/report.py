@@ -235,18 +235,24 @@ def _rows(report: DataReport) -> list[tuple[str, str]]:
         ("compositions", formulas),
         ("labels", ", ".join(f"{v} {k}" for k, v in report.labels.items()) + _keys(report)),
     ]
+    if report.energy is not None:
+        rows.append(("energy", _around(report.energy)))
     for name, values, unit in (
-        ("energy", report.energy, "eV/atom"),
         ("force", report.force, "eV/Å"),
         ("stress", report.stress, "eV/Å³ (mean of diagonal)"),
         ("shortest distance", report.shortest, "Å"),
         ("density", report.density, "g/cm³"),
     ):
         if values is not None:
-            digits = ".3f" if name == "energy" else ".4g"
-            text = f"{values.low:{digits}} to {values.high:{digits}}, mean {values.mean:{digits}} {unit}"
-            rows.append((name, text))
+            rows.append((name, f"{values.low:.4g} to {values.high:.4g}, mean {values.mean:.4g} {unit}"))
     return rows
+
+
+def _around(energy: Range) -> str:
+    """Tell energies per atom: how they differ matters, also where all electrons count."""
+    digits = 1 if abs(energy.mean) >= 100.0 else 3
+    low, high = energy.low - energy.mean, energy.high - energy.mean
+    return f"mean {energy.mean:.{digits}f} eV/atom, {low:+.3f} to {high:+.3f} around it"
 
 
 def _keys(report: DataReport) -> str:

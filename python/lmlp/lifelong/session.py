@@ -54,6 +54,7 @@ from lmlp.training.free_atoms import (
     smallest_densities,
     tell_disagreements,
     tell_known,
+    unlike_free,
 )
 from lmlp.training.observer import Observer
 from lmlp.training.optimizer import Pace
@@ -220,7 +221,10 @@ class LearnRun(Run):
         energies = free_energies(new, rows, {}, say)
         if not known and not energies:
             return None
-        return continued_block(known, energies, smallest_densities(new, rows, self.cutoff), say)
+        smallest = smallest_densities(new, rows, self.cutoff)
+        own = {e: entry["energy"] for e, entry in known.items()}
+        unlike = unlike_free(new, rows, self.cutoff, {**own, **energies}, smallest)
+        return continued_block(known, energies, smallest, unlike, say)
 
     def _anchored(self) -> np.ndarray:
         """Keep E_atom: the model may know compositions that the memory has no more."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from lmlp.training.store import find_block
 
 _CHUNK = 64  # structures whose pair lists are held at once
 _SAME = 1e-3  # eV; energies of a free atom that differ by more are not those of one calculation
+_LONE = 0.05  # eV/atom; lone atoms in a box and as free atoms are the same to less
 _NAMED = 5
 
 Block = dict[str, dict[str, float]]
@@ -132,34 +133,74 @@ def smallest_densities(dataset: Dataset, rows: np.ndarray, cutoff: float) -> dic
     return {e: float(x) for e, x in zip(dataset.elements, smallest, strict=True) if np.isfinite(x)}
 
 
+def unlike_free(
+    dataset: Dataset,
+    rows: np.ndarray,
+    cutoff: float,
+    energies: Mapping[str, float],
+    smallest: Mapping[str, float],
+) -> set[str]:
+    """Find elements whose lone atoms have other energies in structures than as free atoms.
+
+    Judged are structures of lone atoms only, as at the end of a dissociation; spin may make the difference.
+
+    Args:
+        dataset: with energies.
+        rows: structures that train.
+        cutoff: Å.
+        energies: of free atoms in eV by symbol.
+        smallest: neighbor densities of the atoms that train, by symbol.
+    """
+    lone = [e for e in energies if smallest.get(e) == 0.0]
+    if not lone:
+        return set()
+    free = np.array([energies.get(e, np.nan) for e in dataset.elements])
+    found: set[str] = set()
+    for i in rows:
+        counts = dataset.counts[i]
+        present = counts > 0
+        if not np.isfinite(dataset.energies[i]) or not np.isfinite(free[present]).all():
+            continue
+        rest = dataset.energies[i] - counts[present] @ free[present]
+        if abs(rest) > _LONE * counts.sum() and not len(find_block(dataset, [int(i)], cutoff).neighbors):
+            found |= {dataset.elements[k] for k in np.flatnonzero(present)}
+    return found & set(lone)
+
+
 def make_block(
-    energies: Mapping[str, float], smallest: Mapping[str, float], say: Callable[[str], None]
+    energies: Mapping[str, float],
+    smallest: Mapping[str, float],
+    unlike: Collection[str],
+    say: Callable[[str], None],
 ) -> Block | None:
     """Return the ``free_atoms`` block of a model, None for none.
-
-    An element of which structures hold lone atoms learns their energy from these, and needs no entry.
 
     Args:
         energies: in eV by symbol.
         smallest: neighbor densities of the atoms that train, by symbol.
-        say: hears which elements have no entry.
+        unlike: elements whose lone atoms have other energies in structures; they learn from these, and have
+            no entry.
+        say: hears which they are.
     """
-    lone = [e for e in energies if smallest.get(e) == 0.0]
-    if lone:
+    for e in sorted(unlike):
         say(
-            f"{', '.join(lone)}: structures of several atoms have such atoms without neighbors within the "
-            "cutoff; the energy of a lone atom is learned from these"
+            f"warning: structures of lone atoms of {e} have other energies than its isolated atom: the "
+            "energy of a lone atom is learned from these structures"
         )
     block = {
         e: {"energy": energy, "density": switching_density(smallest[e])}
         for e, energy in energies.items()
-        if smallest.get(e, 0.0) > 0.0
+        if e in smallest and e not in unlike
     }
     return block or None
 
 
 def continued_block(
-    known: Block, energies: Mapping[str, float], smallest: Mapping[str, float], say: Callable[[str], None]
+    known: Block,
+    energies: Mapping[str, float],
+    smallest: Mapping[str, float],
+    unlike: Collection[str],
+    say: Callable[[str], None],
 ) -> Block | None:
     """Return the block of a model that has learned more: its own energies, and those of new elements.
 
@@ -167,11 +208,12 @@ def continued_block(
         known: block of the model before.
         energies: of elements without an entry there, in eV by symbol.
         smallest: neighbor densities of the atoms that train now, by symbol.
+        unlike: as of :func:`make_block`.
         say: hears which elements have no entry any more.
     """
     own = {e: entry["energy"] for e, entry in known.items()}
     bound = {e: smallest.get(e, np.inf) for e in own}
-    block = make_block({**own, **energies}, {**smallest, **bound}, say) or {}
+    block = make_block({**own, **energies}, {**smallest, **bound}, unlike, say) or {}
     for e, entry in block.items():
         if e in known:
             entry["density"] = min(entry["density"], known[e]["density"])

@@ -10,25 +10,32 @@ import numpy as np
 import torch
 
 from lmlp.errors import ConfigError
+from lmlp.io.free_atoms import FreeAtom
 from lmlp.training.config import TrainConfig
 from lmlp.training.trainer import Split
 
 
-def roles(split: Split, tasks: Sequence[int] | np.ndarray = ()) -> dict[str, Any]:
+def roles(
+    split: Split, tasks: Sequence[int] | np.ndarray = (), free_atoms: Sequence[FreeAtom] = ()
+) -> dict[str, Any]:
     """Return what a checkpoint keeps of the roles of its structures.
 
     Args:
         split: who trains on what, and what is held out.
         tasks: task of each structure, if there are several.
+        free_atoms: whose energies the model gets.
 
     Returns:
-        ``digest`` of all roles; ``holdout``, the structures that no member trains on.
+        ``digest`` of all roles; ``holdout``, the structures that no member trains on; ``free``, elements and
+        energies of free atoms.
     """
     digest = hashlib.sha256()
     for part in (*split.train, *split.valid, split.holdout, np.asarray(tasks)):
         digest.update(f"{len(part)};".encode())
         digest.update(np.ascontiguousarray(part, dtype="<i8").tobytes())
-    return {"digest": digest.hexdigest(), "holdout": torch.from_numpy(split.holdout.astype(np.int64))}
+    free = [f"{atom.element} {atom.energy!r}" for atom in free_atoms]
+    held_out = torch.from_numpy(split.holdout.astype(np.int64))
+    return {"digest": digest.hexdigest(), "holdout": held_out, "free": free}
 
 
 def check_roles(saved: dict[str, Any], config: TrainConfig, now: dict[str, Any]) -> None:
@@ -47,6 +54,12 @@ def check_roles(saved: dict[str, Any], config: TrainConfig, now: dict[str, Any])
         raise ConfigError(
             f"{config.checkpoint}: written by an earlier version, which did not note what was held out; "
             "start anew without --resume (`lmlp export` makes a model of the checkpoint)"
+        )
+    if before["free"] != now["free"]:
+        raise ConfigError(
+            f"{config.checkpoint}: made with other isolated atoms ({', '.join(before['free']) or 'none'}; "
+            f"now {', '.join(now['free']) or 'none'}; energies in eV): resume with the same files, or start "
+            "anew without --resume"
         )
     if before["digest"] == now["digest"]:
         return

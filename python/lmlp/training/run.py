@@ -36,7 +36,14 @@ from lmlp.training.divergence import Divergence
 from lmlp.training.division import divide
 from lmlp.training.energy_suspects import suspect_energies
 from lmlp.training.forecast import make_forecast
-from lmlp.training.free_atoms import Block, cutoff_of, free_energies, make_block, smallest_densities
+from lmlp.training.free_atoms import (
+    Block,
+    cutoff_of,
+    free_energies,
+    make_block,
+    smallest_densities,
+    unlike_free,
+)
 from lmlp.training.functions import in_words, make_spec, useful_functions, where_they_begin, worth
 from lmlp.training.inputs import InputFile
 from lmlp.training.log import JsonLog
@@ -172,7 +179,7 @@ class Run:
 
     def _roles(self) -> dict[str, Any]:
         """Return who trains on what, for the checkpoint."""
-        return roles(self.split)
+        return roles(self.split, free_atoms=self.dataset.free_atoms)
 
     # Model ----------------------------------------------------------------------------------------
 
@@ -208,7 +215,9 @@ class Run:
         energies = free_energies(dataset, rows, self.config.model.atomic_energies, say)
         if not energies:
             return None
-        return make_block(energies, smallest_densities(dataset, rows, cutoff_of(self.config.descriptor)), say)
+        cutoff = cutoff_of(self.config.descriptor)
+        smallest = smallest_densities(dataset, rows, cutoff)
+        return make_block(energies, smallest, unlike_free(dataset, rows, cutoff, energies, smallest), say)
 
     def _anchored(self) -> np.ndarray:
         """Return E_atom of the model: those of the training where its compositions leave no choice."""

@@ -149,7 +149,10 @@ H 0 1 0 0 0 0 -0.5 3
 def marked(tmp_path):
     path = tmp_path / "marked.xyz"
     lines = COLUMNS.splitlines()
-    frames = ["\n".join([*lines[:4], lines[4].replace("0 1 0", f"0 1.{k} 0")]) for k in range(9)]
+    frames = []
+    for k in range(9):
+        head = lines[1].replace("energy=-2.5", f"energy=-2.{k + 1}")
+        frames.append("\n".join([lines[0], head, *lines[2:4], lines[4].replace("0 1 0", f"0 1.{k} 0")]))
     path.write_text("\n".join(frames) + "\n")
     return path
 

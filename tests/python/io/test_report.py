@@ -334,4 +334,5 @@ def test_report_is_json_and_prints_every_finding():
     assert "no forces in 1 of 20" in str(report)
     assert "warning: no forces in 1 of 20 structures (a.xyz: 3)" in text
     assert "CH4O (20)" in text
-    assert f"{report.energy.low:.3f} to {report.energy.high:.3f}" in text
+    low, high = (e - report.energy.mean for e in (report.energy.low, report.energy.high))
+    assert f"mean {report.energy.mean:.1f} eV/atom, {low:+.3f} to {high:+.3f} around it" in text

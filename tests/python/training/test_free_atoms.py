@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-from lmlp.errors import DataError, UnknownElementError
+from lmlp.errors import ConfigError, DataError, UnknownElementError
 from lmlp.evaluation import evaluate
 from lmlp.export.model_file import write_model_file
 from lmlp.io import write_structures
@@ -142,12 +142,40 @@ def test_densities_lie_below_those_of_all_that_train(tmp_path):
         assert run.free_atoms[e]["density"] == switching_density(smallest[e])
 
 
-def test_atoms_without_neighbors_among_others_are_trained_on(tmp_path):
-    apart = label([1, 8, 8], np.array([[0, 0, 0], [9.0, 0, 0], [10.3, 0, 0]]), source="apart.xyz:0")
+def torn(shift=0.0):
+    """Two atoms far apart, with the energies of free atoms and an offset in eV."""
+    s = label([1, 8], np.array([[0, 0, 0], [9.0, 0, 0]]), source="apart.xyz:0")
+    return dataclasses.replace(s, energy=sum(a.energy for a in atoms()[:2]) + shift)
+
+
+def test_lone_atoms_in_structures_get_the_energy_of_the_free_atom(tmp_path):
+    data = [*clusters(20), torn(), *atoms()[:2]]
+    model = train(settings(tmp_path, data, holdout_fraction=0.0, epochs=2))
+    assert set(model.free_atoms) == {"H", "O"}
+    assert model.free_atoms["H"]["density"] == switching_density(0.0)
+    write_model_file(model, tmp_path / "torn.pt")
+    results = evaluate(tmp_path / "torn.pt", [torn(), *atoms()[:2]]).results
+    for r in results:  # rounding of sums of hundreds of eV
+        assert r.prediction.energy == pytest.approx(r.structure.energy, abs=1e-9)
+
+
+@pytest.mark.parametrize("shift", [-0.4, 0.4])
+def test_lone_atoms_that_are_not_like_free_ones_teach_their_energy(tmp_path, shift):
     ear = Ear()
-    run = prepared(settings(tmp_path, [*clusters(20), apart, *atoms()[:2]], holdout_fraction=0.0), ear)
-    assert list(run.free_atoms) == ["O"]
-    assert "H: structures of several atoms have such atoms without neighbors" in ear.said
+    data = [*clusters(20), torn(shift), *atoms()[:2]]
+    run = prepared(settings(tmp_path, data, holdout_fraction=0.0), ear)
+    assert run.free_atoms is None
+    assert "structures of lone atoms of H have other energies than its isolated atom" in ear.said
+
+
+def test_resume_with_other_free_atoms_is_refused(tmp_path):
+    data = [*clusters(20), *atoms()[:2]]
+    train(settings(tmp_path, data, epochs=1))
+    train(settings(tmp_path, data, epochs=2), resume=True)
+    other = [*clusters(20), dataclasses.replace(atoms()[0], energy=-12.0), atoms()[1]]
+    write_structures(tmp_path / "train.xyz", other)
+    with pytest.raises(ConfigError, match=r"other isolated atoms .*now H -12\.0"):
+        train(settings(tmp_path, other, epochs=3), resume=True)
 
 
 @pytest.mark.parametrize("stream", ["never", "always"])
