@@ -113,7 +113,7 @@ def run_job(job: Job) -> None:
     model, config = job.folder / "model.pt", job.folder / "train.yaml"
     config.write_text(yaml.safe_dump({**job.config, "output": str(model)}, sort_keys=False), encoding="utf-8")
     start = time.perf_counter()
-    subprocess.run([sys.executable, "-m", "lmlp", "train", str(config)], check=True)
+    subprocess.run([sys.executable, "-m", "lmlp", "train", str(config), "--force"], check=True)
     summary = {
         **job.names,
         "training_seconds": time.perf_counter() - start,
@@ -128,7 +128,7 @@ def run_job(job: Job) -> None:
 def test(model: Path, file: str, folder: Path) -> dict[str, Any]:
     """Evaluate a test file, with a report; its metrics."""
     report = folder / f"{Path(file).name.split('.')[0]}.html"
-    return dict(json.loads(lmlp("eval", model, data_folder() / file, "--json", "--report", report)))
+    return dict(json.loads(lmlp("eval", model, data_folder() / file, "--json", "--report", report, "--force")))
 
 
 def model_facts(model: Path) -> dict[str, Any]:
