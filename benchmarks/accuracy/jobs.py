@@ -128,7 +128,8 @@ def run_job(job: Job) -> None:
 def test(model: Path, file: str, folder: Path) -> dict[str, Any]:
     """Evaluate a test file, with a report; its metrics."""
     report = folder / f"{Path(file).name.split('.')[0]}.html"
-    return dict(json.loads(lmlp("eval", model, data_folder() / file, "--json", "--report", report, "--force")))
+    printed = lmlp("eval", model, data_folder() / file, "--json", "--report", report, "--force")
+    return dict(json.loads(printed))
 
 
 def model_facts(model: Path) -> dict[str, Any]:

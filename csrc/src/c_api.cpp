@@ -186,8 +186,7 @@ lmlp_status lmlp_evaluate(const lmlp_potential* potential, const lmlp_environmen
         const auto given = read_struct(environments, sizeof(lmlp_environments), "environments");
         const auto wanted = read_struct(results, sizeof(lmlp_results), "results");
         lmlp_options chosen = {};
-        if (options != nullptr)
-            chosen = read_struct(options, offsetof(lmlp_options, not_used) + sizeof(int), "options");
+        if (options != nullptr) chosen = read_struct(options, sizeof(lmlp_options), "options");
         if (chosen.n_threads < 0)
             throw Error(ErrorCode::invalid_argument, "options->n_threads is " +
                                                          std::to_string(chosen.n_threads) +

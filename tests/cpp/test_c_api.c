@@ -105,14 +105,14 @@ static void check_evaluation(const lmlp_potential* potential) {
     }
     CHECK(fabs(gradients[0]) > 1e-6);
 
-    /* networks in single: other bits; and the smaller struct of an older header, which has no precision */
+    /* networks in single: other bits */
     results.member_energies = results.member_pair_gradients = NULL;
     results.pair_gradients = again;
     options.precision = LMLP_PRECISION_MIXED;
     CHECK(lmlp_evaluate(potential, &e, &options, &results) == LMLP_OK);
     CHECK(memcmp(gradients, again, sizeof(gradients)) != 0);
     for (i = 0; i < 18; ++i) CHECK(fabs(gradients[i] - again[i]) < 1e-5);
-    options.struct_size = offsetof(lmlp_options, precision);
+    options.precision = LMLP_PRECISION_DOUBLE;
     CHECK(lmlp_evaluate(potential, &e, &options, &results) == LMLP_OK);
     CHECK(memcmp(gradients, again, sizeof(gradients)) == 0);
     for (i = 0; i < 3; ++i) CHECK(extrapolating[i] >= 0 && extrapolating[i] <= 5);
@@ -163,6 +163,8 @@ static void check_argument_failures(const lmlp_potential* potential) {
     CHECK(fails(potential, &e, &results, LMLP_ERROR_GEOMETRY, "same place"));
 
     e = water();
+    options.struct_size = offsetof(lmlp_options, precision);
+    CHECK(lmlp_evaluate(potential, &e, &options, &results) == LMLP_ERROR_INVALID_ARGUMENT);
     options.struct_size = sizeof(options);
     options.n_threads = -2;
     CHECK(lmlp_evaluate(potential, &e, &options, &results) == LMLP_ERROR_INVALID_ARGUMENT);

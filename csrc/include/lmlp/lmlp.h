@@ -99,14 +99,13 @@ typedef struct lmlp_results {
 } lmlp_results;
 
 /* Of the networks; geometry, symmetry functions and all sums are in double. What mixed precision changes:
- * docs/benchmarks.md. */
+ * docs/benchmarks/speed.md. */
 typedef enum lmlp_precision { LMLP_PRECISION_DOUBLE = 0, LMLP_PRECISION_MIXED = 1 } lmlp_precision;
 
 typedef struct lmlp_options {
     size_t struct_size; /* sizeof(lmlp_options) */
     int n_threads;      /* 0: OpenMP's default */
-    int not_used;       /* takes the place of what was padding */
-    int precision;      /* lmlp_precision; since 0.2, double for callers of the smaller struct */
+    int precision;      /* lmlp_precision */
 } lmlp_options;
 
 /* Same bits for every thread count and every division of the centers into blocks, in either precision;

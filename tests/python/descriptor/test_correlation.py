@@ -16,7 +16,6 @@ from lmlp.descriptor.correlation_preset import couplings, growing_centers, indep
 from lmlp.descriptor.presets import make_preset, prune
 from lmlp.descriptor.reference import ReferenceDescriptor
 from lmlp.descriptor.reference_correlation import sphere_points
-from lmlp.descriptor.spec import DescriptorSpec
 from lmlp.errors import InvalidArgumentError, UnknownElementError
 
 from . import inputs
@@ -307,7 +306,6 @@ def test_refused_at_construction():
 def test_round_trip_and_element_mode():
     spec = normalize_spec(make_spec())
     assert normalize_spec(spec) == spec
-    assert DescriptorSpec.from_dict(spec).to_dict() == spec
     rows = [{"kind": "correlation", "factors": [factor(2, e) for e in ("O", "H", "O")]}]
     spec = {"type": "ACSF", "cutoff": 5.0, "radial": "gaussian_shift", "scaling": "linear", "functions": rows}
     assert element_weights(spec, ["H", "O"]) == [[0.0, 1.0, 1.0, 0.0, 0.0, 1.0]]
