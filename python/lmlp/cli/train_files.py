@@ -71,7 +71,7 @@ def write_model(run: Run, model: ModelData) -> None:
     path = run.config.output
     kept = earlier(path, path) if run.keeps_earlier and path.exists() else None
     try:
-        differences = write_model_file(model, path, keep=kept)
+        differences = run.backup.with_room(lambda: write_model_file(model, path, keep=kept))
     except LMLPError as error:
         if run.backup.failure is None:
             hint = f": `lmlp export {run.backup.path} -o FILE` writes the model elsewhere"

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from lmlp.errors import LMLPError, OutputError
-from lmlp.training.checkpoint import save_checkpoint
+from lmlp.training.checkpoint import previous_path, save_checkpoint
 from lmlp.training.log import JsonLog
+
+Result = TypeVar("Result")
+
+
+def _no_room(error: BaseException) -> bool:
+    cause = error.__cause__ if isinstance(error, LMLPError) else error
+    return isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
 class Backup:
@@ -31,7 +39,7 @@ class Backup:
     def save(self, state: Mapping[str, Any]) -> None:
         """Write a checkpoint, or tell why that failed."""
         try:
-            save_checkpoint(self.path, dict(state))
+            self.with_room(lambda: save_checkpoint(self.path, dict(state)))
         except (LMLPError, OSError) as error:
             if self.failure is None:
                 self._say(f"warning: no checkpoint: {error}. Training goes on and tries again; make room")
@@ -40,6 +48,21 @@ class Backup:
         if self.failure is not None:
             self._say(f"{self.path}: saved again")
         self.failure = None
+
+    def with_room(self, write: Callable[[], Result]) -> Result:
+        """Write something; where the disk is full, the checkpoint before the last one gives way.
+
+        Raises:
+            LMLPError, OSError: what ``write`` raises when there is nothing to give, or not enough.
+        """
+        try:
+            return write()
+        except (LMLPError, OSError) as error:
+            before = previous_path(self.path)
+            if not (_no_room(error) and self.path.exists() and before.exists()):
+                raise
+            before.unlink()
+        return write()
 
     def note(self, log: JsonLog, record: dict[str, Any]) -> None:
         """Write a record to the log; one that cannot be written comes with the next."""

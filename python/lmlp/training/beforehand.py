@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from lmlp.errors import ConfigError, ModelFileError
+from lmlp.errors import ConfigError, ModelFileError, OutputError
 from lmlp.export.model_file import model_file_bytes
 from lmlp.files.writing import check_room
 from lmlp.model.data import ModelData
@@ -37,18 +37,28 @@ def check_elements(counts: np.ndarray, elements: Sequence[str]) -> None:
         )
 
 
-def check_end(model: ModelData, state: dict[str, Any], checkpoint: Path, *, resumed: bool) -> None:
+def check_end(
+    model: ModelData,
+    state: dict[str, Any],
+    checkpoint: Path,
+    say: Callable[[str], None],
+    *,
+    resumed: bool,
+) -> None:
     """Make a model file of the first weights, and try whether checkpoints and model have room.
+
+    A run needs room for its model and one checkpoint; without more it goes on, and is told what may fail.
 
     Args:
         model: with the first weights.
         state: what a checkpoint holds now.
         checkpoint: where checkpoints go.
+        say: hears if there is less room than checkpoints take in the course of the run.
         resumed: whether there are two of them already.
 
     Raises:
         ConfigError: no model file can be made of this model.
-        OutputError: no room.
+        OutputError: no room for the model and a checkpoint.
     """
     try:
         content = model_file_bytes(model)
@@ -58,4 +68,8 @@ def check_end(model: ModelData, state: dict[str, Any], checkpoint: Path, *, resu
     torch.save(state, buffer)
     weights = sum(t.numel() * t.element_size() for t in state["parameters"])
     largest = buffer.tell() + _OPTIMIZER * weights
-    check_room(checkpoint, largest * (1 if resumed else 3) + 2 * len(content))
+    check_room(checkpoint, (0 if resumed else largest) + len(content))
+    try:
+        check_room(checkpoint, largest * (1 if resumed else 3) + 2 * len(content))
+    except OutputError as error:
+        say(f"warning: {error}; checkpoints that do not fit are told and tried again")

@@ -393,7 +393,8 @@ class Run:
     def _check_end(self) -> None:
         state = self._state(None)
         model = self.trainer.potential.to_model_data(**model_fields(state))
-        check_end(model, state, self.config.checkpoint, resumed=self.saved is not None)
+        say, resumed = self.observer.on_message, self.saved is not None
+        check_end(model, state, self.config.checkpoint, say, resumed=resumed)
 
     def _write(self, record: dict[str, Any]) -> None:
         if self.workers.is_first:

@@ -11,7 +11,8 @@ from lmlp.errors import ConfigError, DataError, InvalidArgumentError, OutputErro
 from lmlp.export.model_file import read_model_file, write_model_file
 from lmlp.files import writing
 from lmlp.training import Observer, train
-from lmlp.training.checkpoint import load_checkpoint, load_model_data, save_checkpoint
+from lmlp.training.backup import Backup
+from lmlp.training.checkpoint import load_checkpoint, load_model_data, previous_path, save_checkpoint
 from lmlp.training.log import read_log
 from lmlp.training.run import Run
 
@@ -163,6 +164,46 @@ def test_a_disk_without_room_for_the_checkpoints_is_refused(tmp_path, monkeypatc
     ):
         train(settings(tmp_path, clusters(24)), observer=NoEpoch())
     assert names(tmp_path) == ["train.xyz"]
+
+
+def test_room_for_the_model_and_one_checkpoint_is_enough(tmp_path, monkeypatch):
+    sizes, said = [], []
+
+    def scarce(handle, start, size):
+        sizes.append(size)
+        if any(70_000 < s < size for s in sizes):  # more than the least that a run needs
+            raise OSError(28, "No space left on device")
+
+    class Ear(Observer):
+        def on_message(self, text):
+            said.append(text)
+
+    monkeypatch.setattr(writing.os, "posix_fallocate", scarce)
+    train(settings(tmp_path, clusters(24)), observer=Ear())
+    assert any("No space left" in text and "told and tried again" in text for text in said)
+
+
+@pytest.mark.parametrize("number", [28, 13], ids=["no room", "no permission"])
+def test_the_checkpoint_before_the_last_gives_way_to_what_has_no_room(tmp_path, number):
+    path = tmp_path / "model.checkpoint"
+    before = previous_path(path)
+    path.write_bytes(b"last")
+    before.write_bytes(b"before")
+
+    def write():
+        if before.exists():
+            raise OutputError("model.pt: cannot be written") from OSError(number, "no")
+        return "written"
+
+    backup = Backup(path, lambda text: None)
+    if number == 28:
+        assert backup.with_room(write) == "written"
+        assert not before.exists()
+    else:
+        with pytest.raises(OutputError):
+            backup.with_room(write)
+        assert before.exists()
+    assert path.read_bytes() == b"last"
 
 
 def test_looking_ahead_changes_no_bit(tmp_path, monkeypatch):
