@@ -186,7 +186,7 @@ def test(options: Options) -> dict[str, dict[str, Any]]:
 def simulate(options: Options) -> tuple[dict[str, Trajectory], dict[str, tuple[Difference, Difference]]]:
     """Run the same start in ASE and in LAMMPS; return the runs and their differences from ASE."""
     import ase.io
-    from lmlp.io.stream import open_stream
+    from lmlp.io.open import open_stream
 
     with open_stream(DATA / "test_300K.xyz.xz", "rt") as stream:
         first = next(ase.io.iread(stream, index="0:1", format="extxyz"))

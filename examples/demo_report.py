@@ -24,7 +24,7 @@ def write(options: Options, results: Results) -> Path:
     """Write ``report.html`` into the folder of the demo and return its path."""
     from lmlp.evaluation import Section, evaluate, write_report
     from lmlp.io import read_structures
-    from lmlp.io.composition import formula
+    from lmlp.structure.composition import formula
 
     tests = {f"test {name}": read_structures(os.path.relpath(d)) for name, d in options.tests.items()}
     training = read_structures(options.train)

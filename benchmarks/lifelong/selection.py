@@ -48,8 +48,8 @@ def run(arguments: argparse.Namespace, budget: int, selection: str, seed: int) -
     """Train and test one model."""
     from lmlp.export.model_file import write_model_file
     from lmlp.training import Observer, make_config
-    from lmlp.training.log import read_log
     from lmlp.training.run import Run
+    from lmlp.training.state.log import read_log
 
     train = [str(data_folder() / f) for f in arguments.train]
     config = make_config(

@@ -156,7 +156,7 @@ def _train(settings: dict[str, Any], seen: list[Stage], folder: Path) -> dict[st
     """Train on all files so far, as `lmlp train` does."""
     from lmlp.export.model_file import write_model_file
     from lmlp.training import make_config, train
-    from lmlp.training.log import read_log
+    from lmlp.training.state.log import read_log
 
     output = folder / "model.pt"
     config = make_config({**settings, "data": [str(s.train) for s in seen if s.train], "output": str(output)})

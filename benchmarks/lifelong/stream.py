@@ -42,8 +42,8 @@ def first_model(options: argparse.Namespace) -> Path:
 
 def run(options: argparse.Namespace) -> list[dict[str, Any]]:
     """Learn the stream; test errors of the first model and after each batch."""
-    from lmlp.lifelong.stream import cut, learn_stream, stream_log
-    from lmlp.training.log import read_log
+    from lmlp.lifelong.batches import cut, learn_stream, stream_log
+    from lmlp.training.state.log import read_log
 
     options.output.mkdir(parents=True, exist_ok=True)
     start, model = first_model(options), options.output / "model.pt"

@@ -30,12 +30,12 @@ from lmlp.evaluation import evaluate
 from lmlp.evaluation.tables import error_table
 from lmlp.export.model_file import read_model_file, write_model_file
 from lmlp.io import read_structures
-from lmlp.io.distances import shortest_distances
 from lmlp.near import Architecture, NearData, ScoreOptions, make_data, rank_architectures
 from lmlp.structure import Structure
+from lmlp.structure.distances import shortest_distances
 from lmlp.training.config import TrainConfig, make_config
 from lmlp.training.functions import make_spec
-from lmlp.training.log import read_log
+from lmlp.training.state.log import read_log
 
 HERE = Path(__file__).resolve().parent
 SHAPES = [

@@ -30,8 +30,8 @@ from lmlp.evaluation.tables import error_table
 from lmlp.io import read_structures
 from lmlp.structure import Structure
 from lmlp.training import Observer, make_config
-from lmlp.training.log import read_log
 from lmlp.training.run import Run
+from lmlp.training.state.log import read_log
 
 HERE = Path(__file__).resolve().parent
 # Step sizes a factor √10 apart around the defaults, equally many for both.

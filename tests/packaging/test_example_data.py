@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from lmlp.audit.report import audit
 from lmlp.io import read_structures
-from lmlp.io.report import audit
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 DATA = EXAMPLES / "data" / "phenacetin"

@@ -100,8 +100,8 @@ def audit(
 
     Example: lmlp data audit test.xyz --against train.xyz
     """
-    from lmlp.io.report import audit as make_report
-    from lmlp.io.report import print_report
+    from lmlp.audit.report import audit as make_report
+    from lmlp.audit.report import print_report
 
     keys = _keys(energy_key, forces_key, stress_key, virial_key, weights_key, units_key)
     structures, known = _read_both(files, against, keys, runner_units)
@@ -160,7 +160,7 @@ def split(
 
       lmlp data split all.xyz --train train.xyz --test test.xyz --test-size 900 --method farthest-point
     """
-    from lmlp.io.split import split as divide
+    from lmlp.dataset.split import split as divide
 
     _check_method(method)
     targets = [train, test] if valid is None else [train, valid, test]
@@ -202,8 +202,8 @@ def deduplicate(
 
     Example: lmlp data deduplicate all.xyz -o train.xyz --against test.xyz
     """
+    from lmlp.dataset.split import deduplicate as find
     from lmlp.errors import DataError
-    from lmlp.io.split import deduplicate as find
 
     _check_targets([output], [*files, *(against or [])], force=force)
     keys = _keys(energy_key, forces_key, stress_key, virial_key, weights_key, units_key)
@@ -241,7 +241,8 @@ def _read_both(
         InvalidArgumentError: unknown units, or no input.data among the files.
     """
     from lmlp.errors import InvalidArgumentError
-    from lmlp.io import read_structures, runner
+    from lmlp.io import read_structures
+    from lmlp.io.formats import runner
     from lmlp.io.read import any_runner
 
     units = None
@@ -292,7 +293,7 @@ def _farthest(structures: list[Structure], preset: str, cutoff: float | None) ->
     from lmlp.descriptor.presets import make_data_preset
     from lmlp.descriptor.sampling import farthest_points, structure_features
     from lmlp.elements import symbol
-    from lmlp.io.distances import shortest_distances
+    from lmlp.structure.distances import shortest_distances
 
     elements = [symbol(z) for z in sorted({int(z) for s in structures for z in s.numbers})]
     spec = make_data_preset(preset, elements, cutoff, shortest_distances(structures, elements), {})

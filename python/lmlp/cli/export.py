@@ -27,7 +27,7 @@ def command(
     from lmlp.export.model_file import write_model_file
     from lmlp.files.kinds import MODEL
     from lmlp.files.rule import Output, check_outputs
-    from lmlp.training.checkpoint import load_model_data
+    from lmlp.training.state.checkpoint import load_model_data
 
     check_outputs([Output(output, MODEL)], [checkpoint], force=force)
     model = load_model_data(checkpoint)

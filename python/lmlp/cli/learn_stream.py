@@ -49,8 +49,8 @@ def run_stream(options: dict[str, Any], stream: str, *, resume: bool, force: boo
 def _learn(config: LearnConfig, options: dict[str, Any], batches: list[Any], *, resume: bool) -> None:
     """Learn the batches and draw the errors."""
     from lmlp.files.names import beside
+    from lmlp.lifelong.batches import learn_stream, stream_log
     from lmlp.lifelong.outputs import picture_path
-    from lmlp.lifelong.stream import learn_stream, stream_log
     from lmlp.plots import plot_stream, save
 
     typer.echo(f"{len(batches)} batches. RMSE on check structures, energies in meV/atom, forces in meV/Å:")
@@ -79,7 +79,7 @@ def _learn(config: LearnConfig, options: dict[str, Any], batches: list[Any], *, 
 def make_batches(options: dict[str, Any], stream: str) -> list[Any]:
     """Divide the data."""
     from lmlp.io import DataKeys
-    from lmlp.lifelong.stream import cut, one_file_each
+    from lmlp.lifelong.batches import cut, one_file_each
 
     files = [Path(p) for p in options["data"]]
     if stream == "file":

@@ -105,9 +105,9 @@ def command(
     from lmlp.elements import symbol
     from lmlp.errors import DataError
     from lmlp.io import DataKeys, read_structures
-    from lmlp.io.distances import shortest_distances
-    from lmlp.io.free_atoms import set_apart
     from lmlp.near import ScoreOptions, SizeOptions, make_data
+    from lmlp.structure.distances import shortest_distances
+    from lmlp.structure.free_atoms import set_apart
 
     candidates = [_numbers(text, "--hidden") for text in hidden or []]
     if plot is not None:

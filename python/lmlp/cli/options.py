@@ -111,8 +111,8 @@ def overrides(options: dict[str, Any], assignments: list[str]) -> dict[str, Any]
 
 def _assigned(assignments: list[str]) -> list[tuple[str, Any]]:
     """Return keys and values of all ``--set``."""
+    from lmlp.config.yaml_text import read_yaml
     from lmlp.errors import ConfigError
-    from lmlp.training.yaml_text import read_yaml
 
     found: dict[str, Any] = {}
     for text in assignments:

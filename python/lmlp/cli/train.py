@@ -245,8 +245,8 @@ def _train(settings: TrainConfig, workers: Workers, *, resume: bool, force: bool
     from lmlp.cli.train_view import TrainView
     from lmlp.errors import ConfigError, DivergedError, TrainingError
     from lmlp.training.divergence import keep_diverged
-    from lmlp.training.outputs import previous_path
     from lmlp.training.run import Run
+    from lmlp.training.state.outputs import previous_path
 
     saved = (settings.checkpoint, previous_path(settings.checkpoint))
     if not resume and workers.is_first:

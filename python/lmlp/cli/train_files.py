@@ -11,9 +11,9 @@ import typer
 
 if TYPE_CHECKING:
     from lmlp.model.data import ModelData
-    from lmlp.training.backup import Backup
     from lmlp.training.config import TrainConfig
     from lmlp.training.run import Run
+    from lmlp.training.state.backup import Backup
     from lmlp.training.workers import Workers
 
 
@@ -34,7 +34,7 @@ def claimed(settings: TrainConfig, workers: Workers, config: Path | None) -> Ite
     from lmlp.files.lock import locked
     from lmlp.files.names import beside
     from lmlp.files.rule import check_names
-    from lmlp.training.outputs import train_outputs
+    from lmlp.training.state.outputs import train_outputs
 
     def begin() -> None:
         inputs = [*settings.data, *settings.valid, *([] if config is None else [config])]

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 
-from lmlp.io.report import DataReport, print_report
+from lmlp.audit.report import DataReport, print_report
 from lmlp.model.data import ModelData
 from lmlp.training.forecast import Forecast
 from lmlp.training.observer import Observer

@@ -13,9 +13,9 @@ from lmlp.calculators.backends import Backend, ModelFacts, SpeciesTable, open_ba
 from lmlp.calculators.prediction import Prediction, check_distances, predict_many
 from lmlp.environments import Environments
 from lmlp.errors import DataError, LMLPError
-from lmlp.io.free_atoms import is_free_atom
 from lmlp.neighbors import find_neighbors
 from lmlp.structure import Structure
+from lmlp.structure.free_atoms import is_free_atom
 
 # Numbers in the largest array of one batch (members × pairs × 3): 64 MiB.
 BATCH_SIZE = 1 << 23

@@ -11,11 +11,11 @@ import numpy as np
 from lmlp.elements import symbol
 from lmlp.evaluation import html
 from lmlp.evaluation.compare import StructureResult
-from lmlp.io.geometry import BOND_FACTOR
-from lmlp.io.radii import radii_of_numbers
 from lmlp.metrics import summarize
 from lmlp.neighbors import find_neighbors
 from lmlp.structure import Structure
+from lmlp.structure.geometry import BOND_FACTOR
+from lmlp.structure.radii import radii_of_numbers
 
 NAMED_UP_TO = 6
 """With more bonded neighbors, only their number is told, not their elements."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lmlp.io.comment import SPELLINGS
+from lmlp.io.formats.comment import SPELLINGS
 from lmlp.io.labels import CONSTRAINED, LABEL_KEYS
 from lmlp.structure import Structure
 

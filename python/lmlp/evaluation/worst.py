@@ -13,9 +13,9 @@ from lmlp.evaluation import html
 from lmlp.evaluation.compare import StructureResult
 from lmlp.evaluation.environments import bonded_pairs
 from lmlp.evaluation.tables import worst_first
-from lmlp.io.radii import radii_of_numbers
 from lmlp.plots.structure import StructurePicture, plot_structure
 from lmlp.structure import Structure
+from lmlp.structure.radii import radii_of_numbers
 
 N_PICTURES = 6
 MOST_ATOMS = 250

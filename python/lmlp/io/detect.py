@@ -6,9 +6,9 @@ import re
 from pathlib import Path
 
 from lmlp.errors import DataError
-from lmlp.io.hdf5 import SUFFIXES as HDF5_SUFFIXES
-from lmlp.io.runner import looks_like_runner
-from lmlp.io.stream import bare_name, open_stream
+from lmlp.io.formats.hdf5 import SUFFIXES as HDF5_SUFFIXES
+from lmlp.io.formats.runner import looks_like_runner
+from lmlp.io.open import bare_name, open_stream
 
 _EXTXYZ_SUFFIXES = (".xyz", ".extxyz")
 _HEAD = 2**16

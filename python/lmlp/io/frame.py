@@ -20,7 +20,7 @@ class Frame:
         source: file and 0-based frame, e.g. ``train.xyz:17``.
         entries: per-structure entries.
         columns: per-atom entries, first axis ``n_atoms``.
-        spellings: texts of entries that would be written otherwise (lmlp.io.comment).
+        spellings: texts of entries that would be written otherwise (lmlp.io.formats.comment).
         constrained: indices of atoms that a constraint holds.
     """
 

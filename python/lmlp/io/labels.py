@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from lmlp.errors import DataError, GeometryError
-from lmlp.io.comment import SPELLINGS
 from lmlp.io.declared import convert_units
+from lmlp.io.formats.comment import SPELLINGS
 from lmlp.io.frame import Frame
 from lmlp.io.keys import LABELS, NONE, DataKeys, candidates, is_free_energy
 from lmlp.io.notes import Notes

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from lmlp.io.comment import SPELLINGS
+from lmlp.io.formats.comment import SPELLINGS
 from lmlp.io.labels import CONSTRAINED, LABEL_KEYS
 from lmlp.structure import Structure
 

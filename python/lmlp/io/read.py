@@ -7,15 +7,15 @@ from pathlib import Path
 
 from lmlp.errors import DataError, InvalidArgumentError
 from lmlp.io.detect import kind_of
-from lmlp.io.extxyz import parse_frame, split_frames
-from lmlp.io.foreign import read_foreign
+from lmlp.io.formats.extxyz import parse_frame, split_frames
+from lmlp.io.formats.foreign import read_foreign
+from lmlp.io.formats.hdf5 import read_hdf5_frames
+from lmlp.io.formats.runner import BOHR_HARTREE, RunnerUnits, read_runner_frames
 from lmlp.io.frame import Frame
-from lmlp.io.hdf5 import read_hdf5_frames
 from lmlp.io.keys import LABELS, NONE, DataKeys
 from lmlp.io.labels import to_structure
 from lmlp.io.notes import Notes
-from lmlp.io.runner import BOHR_HARTREE, RunnerUnits, read_runner_frames
-from lmlp.io.stream import check_exists, open_stream, split_index, take
+from lmlp.io.open import check_exists, open_stream, split_index, take
 from lmlp.structure import Structure
 
 

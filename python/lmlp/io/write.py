@@ -13,12 +13,12 @@ import numpy as np
 from lmlp.errors import DataError
 from lmlp.files.kinds import STRUCTURES
 from lmlp.files.writing import replacing
-from lmlp.io.comment import SPELLINGS, write_pair
-from lmlp.io.hdf5 import SUFFIXES as HDF5_SUFFIXES
-from lmlp.io.hdf5 import write_hdf5
+from lmlp.io.formats.comment import SPELLINGS, write_pair
+from lmlp.io.formats.hdf5 import SUFFIXES as HDF5_SUFFIXES
+from lmlp.io.formats.hdf5 import write_hdf5
+from lmlp.io.formats.runner import runner_text
 from lmlp.io.labels import CONSTRAINED
 from lmlp.io.losses import EXTXYZ, HDF5, RUNNER, losses, writable_columns, writable_entries
-from lmlp.io.runner import runner_text
 from lmlp.structure import Structure
 
 _COMPRESSORS: dict[str, Callable[[bytes], bytes]] = {

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from lmlp.lifelong.outliers import structure_losses
-from lmlp.training.selection import AdaptiveSelection
+from lmlp.selection.adaptive import AdaptiveSelection
 from lmlp.training.trainer import Trainer
 
 _SAMPLED = 100  # structures of a task that its level is measured on
@@ -75,6 +74,6 @@ def task_levels(trainer: Trainer, tasks: np.ndarray, ids: np.ndarray, seed: int)
     levels = np.full(int(tasks.max()) + 1, np.nan)
     for task in np.unique(tasks[ids]):
         mine = np.random.default_rng([seed, 5, int(task)]).permutation(ids[tasks[ids] == task])[:_SAMPLED]
-        losses = structure_losses(trainer, mine)
+        losses = trainer.losses(mine)
         levels[task] = np.minimum(losses, _CLIP * np.median(losses)).mean()
     return levels

@@ -21,7 +21,7 @@ def load_model(path: Path) -> ModelData:
         ModelFileError: neither.
     """
     from lmlp.export.model_file import read_model_file
-    from lmlp.training.checkpoint import load_model_data
+    from lmlp.training.state.checkpoint import load_model_data
 
     if not path.exists():
         raise ModelFileError(f"{path}: no such file")
@@ -86,7 +86,7 @@ def session_config(options: Mapping[str, Any], *, resume: bool = False) -> Learn
     config = make_learn_config(options)
     if not resume:
         return completed(config, None, load_model(config.start))
-    from lmlp.training.checkpoint import load_checkpoint
+    from lmlp.training.state.checkpoint import load_checkpoint
 
     if not config.checkpoint.exists():
         raise ConfigError(f"--resume: there is no {config.checkpoint}")

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, NoReturn
 from pydantic import BeforeValidator, Field
 
 from lmlp.files.names import beside
+from lmlp.selection.rule import SelectionRule
 from lmlp.training.config import (
     MOST,
     BaselineConfig,
@@ -20,7 +21,6 @@ from lmlp.training.config import (
     Positive,
     TrainConfig,
 )
-from lmlp.training.rule import SelectionRule
 
 
 def _refused(reason: str) -> BeforeValidator:

@@ -9,19 +9,19 @@ from typing import Any
 
 import numpy as np
 
+from lmlp.dataset.arrays import make_dataset
+from lmlp.dataset.division import Lots, hold_out
+from lmlp.dataset.free_atoms import nothing_bound, tell_disagreements
 from lmlp.errors import DataError
 from lmlp.io import DataKeys, read_structures
-from lmlp.io.composition import formula
-from lmlp.io.free_atoms import FreeAtom, is_free_atom, set_apart
 from lmlp.lifelong.config import LearnConfig
 from lmlp.lifelong.continuation import extended_elements
 from lmlp.lifelong.memory import UNWRITTEN, Addition, Entry, Memory, Update
 from lmlp.lifelong.record import checksum, to_bytes
 from lmlp.model.data import ModelData
 from lmlp.structure import Structure
-from lmlp.training.dataset import make_dataset
-from lmlp.training.division import Lots, hold_out
-from lmlp.training.free_atoms import nothing_bound, tell_disagreements
+from lmlp.structure.composition import formula
+from lmlp.structure.free_atoms import FreeAtom, is_free_atom, set_apart
 from lmlp.training.observer import Observer
 
 

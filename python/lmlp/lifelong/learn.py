@@ -14,21 +14,21 @@ from lmlp.files.kinds import FIGURES
 from lmlp.files.lock import locked
 from lmlp.files.names import beside, earlier
 from lmlp.files.writing import replacing
-from lmlp.io.composition import formula
 from lmlp.io.write import write_structures
 from lmlp.lifelong.base import load_model, make_learn_config
 from lmlp.lifelong.choice import Bounds, choose
 from lmlp.lifelong.config import LearnConfig
 from lmlp.lifelong.memory import UNWRITTEN, Addition, Entry, Memory, State, Update
 from lmlp.lifelong.outputs import rejected_path, report_path, suspects_path
+from lmlp.lifelong.plan import LearnRun, SessionDone
 from lmlp.lifelong.record import to_bytes
-from lmlp.lifelong.session import LearnRun, SessionDone
 from lmlp.model.data import ModelData
 from lmlp.model.torch_fork import safe_after_fork
-from lmlp.training.checkpoint import load_checkpoint, previous_path
+from lmlp.selection.adaptive import AdaptiveSelection
+from lmlp.structure.composition import formula
 from lmlp.training.divergence import keep_diverged
 from lmlp.training.observer import Observer
-from lmlp.training.selection import AdaptiveSelection
+from lmlp.training.state.checkpoint import load_checkpoint, previous_path
 
 __all__ = ["Outcome", "learn", "make_learn_config", "report_path"]
 

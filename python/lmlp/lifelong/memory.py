@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from lmlp.errors import DataError
-from lmlp.io.composition import formula
 from lmlp.lifelong.record import checksum, from_bytes, to_bytes
 from lmlp.lifelong.schema import APPLICATION_ID, SCHEMA, STATUSES, VERSION
 from lmlp.structure import Structure
+from lmlp.structure.composition import formula
 
 _WAIT_SECONDS = 30.0
 UNWRITTEN = -1  # id of an entry that is not in the file yet

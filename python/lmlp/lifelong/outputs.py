@@ -11,7 +11,7 @@ from lmlp.files.kinds import FIGURES, LOG, MEMORY, MODEL, PICTURE, REPORT, SUSPE
 from lmlp.files.names import beside
 from lmlp.files.rule import Output
 from lmlp.lifelong.config import LearnConfig
-from lmlp.training.outputs import run_files
+from lmlp.training.state.outputs import run_files
 
 
 def report_path(config: LearnConfig) -> Path:

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from lmlp.dataset.batches import References
+from lmlp.dataset.store import Store
 from lmlp.model.potential import EnsemblePotential
-from lmlp.training.batching import References
 from lmlp.training.calibration import HeldOut, evaluate_held_out, model_errors
-from lmlp.training.store import Store
 
 
 def task_errors(

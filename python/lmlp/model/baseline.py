@@ -212,7 +212,7 @@ def make_zbl(
 
 
 def _default_outer(a: str, b: str, limit: float) -> float:
-    from lmlp.io.radii import covalent_radii
+    from lmlp.structure.radii import covalent_radii
 
     # six decimals of Å, downwards
     return math.floor(1e6 * min(OUTER_SHARE * float(covalent_radii([a, b]).sum()) + 1e-9, limit)) / 1e6

@@ -12,9 +12,9 @@ from lmlp.descriptor.compute import Descriptor
 from lmlp.descriptor.sampling import atom_features
 from lmlp.elements import symbol
 from lmlp.errors import DataError, InvalidArgumentError
-from lmlp.io.free_atoms import set_apart
 from lmlp.model.scaling import feature_moments, fit_atomic_energies, fit_input_map, useful_columns
 from lmlp.structure import Structure
+from lmlp.structure.free_atoms import set_apart
 
 
 @dataclass(frozen=True)

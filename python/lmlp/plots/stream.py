@@ -17,7 +17,7 @@ def plot_stream(records: Sequence[Mapping[str, Any]], title: str | None = None) 
     """Draw force and energy RMSE against the batch: earlier tasks, batches so far, new ones when they come.
 
     Args:
-        records: of :func:`lmlp.lifelong.stream.learn_stream` (eV/atom and eV/Å).
+        records: of :func:`lmlp.lifelong.batches.learn_stream` (eV/atom and eV/Å).
         title: heading; a default when None.
     """
     with style():

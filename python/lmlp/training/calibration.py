@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from lmlp.dataset.batches import References
+from lmlp.dataset.predict import predictions
+from lmlp.dataset.store import Store
 from lmlp.model.potential import EnsemblePotential
-from lmlp.training.batching import References, make_batch
-from lmlp.training.store import Store
 
 RAW_FACTOR = 2.0
-_BATCH = 16
 _BINS = 10
 
 
@@ -43,9 +43,7 @@ def evaluate_held_out(
     """Let all members predict the same structures."""
     several = potential.n_members > 1
     parts: dict[str, list[np.ndarray]] = {k: [] for k in ("e", "se", "n", "f", "sf", "z")}
-    for start in range(0, len(ids), _BATCH):
-        batch, labels = make_batch(store, references, [ids[start : start + _BATCH]], shared=True)
-        prediction = potential.predict(batch)
+    for prediction, batch, labels in predictions(potential, store, references, ids):
         assert prediction.forces is not None
         energies = prediction.energies.double().numpy()
         forces = prediction.forces.detach().double().numpy()

@@ -10,11 +10,11 @@ from typing import Any, cast
 import numpy as np
 import torch
 
+from lmlp.dataset.arrays import Dataset
 from lmlp.errors import DivergedError
 from lmlp.export.model_file import write_model_file
 from lmlp.files.names import beside, earlier
 from lmlp.model.data import ModelData
-from lmlp.training.dataset import Dataset
 from lmlp.training.trainer import Trainer
 
 _SAMPLE = 64  # training structures of each member that are looked at

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from lmlp.dataset.store import Store
 from lmlp.descriptor.compute import Descriptor, normalize_spec
 from lmlp.descriptor.presets import make_data_preset
 from lmlp.errors import DataError
 from lmlp.model.scaling import FeatureMoments, InputMap, useful_columns, varying
 from lmlp.training.config import DescriptorConfig
-from lmlp.training.store import Store
 
 
 def make_spec(
@@ -123,3 +123,8 @@ def in_words(found: Mapping[str, Any], keep: float) -> str:
     text = f"{found['functions']} symmetry functions; independent on these data (above model.keep = {keep:g} "
     text += f"of the largest variance): {listed(found['independent'])}"
     return text + (f"; constant: {listed(found['constant'])}" if found["constant"] else "")
+
+
+def cutoff_of(chosen: DescriptorConfig) -> float:
+    """Return the cutoff in Å that a model will have, whatever its elements."""
+    return float(make_spec(chosen, ["H"], {})["cutoff"])

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+import torch
 from torch import Tensor
 
-from lmlp.model.potential import Batch, Prediction, predicted_stress
-from lmlp.training.batching import Labels
+from lmlp.dataset.batches import Labels, References
+from lmlp.dataset.predict import predictions
+from lmlp.dataset.store import Store
+from lmlp.model.potential import Batch, EnsemblePotential, Prediction, predicted_stress
 
 
 @dataclass(frozen=True)
@@ -63,3 +67,21 @@ def structure_errors(prediction: Prediction, batch: Batch, labels: Labels) -> Er
         per_atom = (found - labels.stress) * (labels.volumes / batch.n_atoms)[:, None, None]
         stress = labels.has_stress * (per_atom**2).mean(dim=(-1, -2))
     return Errors(energy, force, stress)
+
+
+def structure_losses(
+    potential: EnsemblePotential,
+    store: Store,
+    references: References,
+    ids: np.ndarray,
+    weights: LossWeights,
+    *,
+    forces: bool,
+) -> np.ndarray:
+    """Return the loss of each of some structures, mean over the members ``[len(ids)]``."""
+    found = [np.zeros(0)]
+    for prediction, batch, labels in predictions(potential, store, references, ids, forces=forces):
+        with torch.no_grad():
+            loss = structure_errors(prediction, batch, labels).loss(weights)
+        found.append(loss.double().mean(dim=0).numpy())
+    return np.concatenate(found)

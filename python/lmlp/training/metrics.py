@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from lmlp.dataset.batches import Labels
 from lmlp.model.potential import Batch
-from lmlp.training.batching import Labels
 from lmlp.training.loss import Errors
 
 # rows of the sums: Σ loss, structures; then Σ error² and count of energies, force components, virials

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lmlp.io.report import DataReport
+from lmlp.audit.report import DataReport
 from lmlp.training.forecast import Forecast
 from lmlp.training.trainer import Position
 

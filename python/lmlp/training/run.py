@@ -10,54 +10,51 @@ import numpy as np
 import torch
 
 from lmlp import __version__
+from lmlp.dataset.arrays import Dataset
+from lmlp.dataset.baseline import without_baseline
+from lmlp.dataset.batches import make_references
+from lmlp.dataset.derivatives import Plan, store_derivatives
+from lmlp.dataset.disk import StreamedDataset
+from lmlp.dataset.division import Shares, Split, divide
+from lmlp.dataset.free_atoms import Block, free_energies, make_block, smallest_densities, unlike_free
+from lmlp.dataset.input_file import InputFile
+from lmlp.dataset.read import read_dataset
+from lmlp.dataset.sources import Sources
+from lmlp.dataset.store import Store
 from lmlp.descriptor.compute import Descriptor
 from lmlp.elements import atomic_number
 from lmlp.errors import ConfigError, DivergedError, InvalidArgumentError
 from lmlp.files.lock import locked
 from lmlp.files.names import beside
 from lmlp.files.rule import check_outputs
-from lmlp.io.distances import shortest_distances
+from lmlp.io import DataKeys
 from lmlp.model.baseline import Zbl, make_zbl, parse_baseline
 from lmlp.model.data import ModelData
 from lmlp.model.network import EnsembleNetwork
 from lmlp.model.potential import EnsemblePotential
 from lmlp.model.scaling import anchored_energies, fit_atomic_energies, fit_input_map, left_over
 from lmlp.model.torch_fork import safe_after_fork
-from lmlp.training.backup import Backup
-from lmlp.training.baseline import without_baseline
-from lmlp.training.batching import Sampler, ShuffledBatches, make_references
+from lmlp.selection.adaptive import AdaptiveSelection, outcome
+from lmlp.selection.energy_suspects import suspect_energies
+from lmlp.selection.ledger import SUSPECT
+from lmlp.selection.sampler import Sampler, ShuffledBatches
+from lmlp.selection.similar import likes_by_task, structure_points
+from lmlp.structure.distances import shortest_distances
 from lmlp.training.beforehand import check_elements, check_end
 from lmlp.training.calibration import evaluate_held_out, model_errors
-from lmlp.training.checkpoint import load_checkpoint, model_fields
 from lmlp.training.config import TrainConfig
-from lmlp.training.dataset import Dataset
-from lmlp.training.derivatives import Plan, store_derivatives
 from lmlp.training.divergence import Divergence
-from lmlp.training.division import divide
-from lmlp.training.energy_suspects import suspect_energies
 from lmlp.training.forecast import make_forecast
-from lmlp.training.free_atoms import (
-    Block,
-    cutoff_of,
-    free_energies,
-    make_block,
-    smallest_densities,
-    unlike_free,
-)
-from lmlp.training.functions import in_words, make_spec, useful_functions, where_they_begin, worth
-from lmlp.training.inputs import InputFile
-from lmlp.training.log import JsonLog
+from lmlp.training.functions import cutoff_of, in_words, make_spec, useful_functions, where_they_begin, worth
 from lmlp.training.observer import Observer
-from lmlp.training.outputs import set_earlier_aside, train_outputs
-from lmlp.training.reading import check_saved, read_dataset
-from lmlp.training.restore import potential_from_state, potential_state
-from lmlp.training.roles import check_roles, roles
 from lmlp.training.schedule import Progress
-from lmlp.training.selection import SUSPECT, AdaptiveSelection, outcome
-from lmlp.training.similar import likes_by_task, structure_points
-from lmlp.training.store import Store
-from lmlp.training.stream import StreamedDataset
-from lmlp.training.trainer import Split, Trainer
+from lmlp.training.state.backup import Backup
+from lmlp.training.state.checkpoint import load_checkpoint, model_fields
+from lmlp.training.state.log import JsonLog
+from lmlp.training.state.outputs import set_earlier_aside, train_outputs
+from lmlp.training.state.restore import potential_from_state, potential_state
+from lmlp.training.state.resume import check_roles, check_saved, roles
+from lmlp.training.trainer import Trainer
 from lmlp.training.workers import Workers
 
 _FINISH_SECONDS = 3.0
@@ -169,13 +166,26 @@ class Run:
 
     def _read(self) -> tuple[Dataset, int]:
         """Read all files; returns the data set, whose last structures (as many as said) are held out."""
-        dataset, held_out = read_dataset(self.config, self.observer, self.workers)
+        c = self.config
+        sources = Sources(
+            files=c.data,
+            held_out=c.valid,
+            keys=DataKeys(**c.keys.model_dump()),
+            elements=c.elements,
+            cutoff=cutoff_of(c.descriptor),
+            on_disk=c.stream,
+            memory=c.memory_budget,
+            folder=c.stream_folder,
+        )
+        dataset, held_out = read_dataset(sources, self.observer, self.workers.together)
         check_elements(dataset.counts[: len(dataset) - held_out], dataset.elements)
         return dataset, held_out
 
     def _split(self, n_held_out: int) -> Split:
         """Draw the hold-out and each member's own validation structures; depends on the seed alone."""
-        return divide(self.dataset, n_held_out, self.config, self.observer.on_message)
+        c = self.config
+        shares = Shares(c.valid_fraction, c.holdout_fraction, c.model.members, c.seed)
+        return divide(self.dataset, n_held_out, shares, self.observer.on_message)
 
     def _roles(self) -> dict[str, Any]:
         """Return who trains on what, for the checkpoint."""
@@ -497,4 +507,6 @@ class Run:
     def _suspect_energies(self, sampler: AdaptiveSelection) -> dict[int, str]:
         used = np.unique(np.concatenate(self.split.train))
         used = used[sampler.ledger.status[used] != SUSPECT]
-        return suspect_energies(self.trainer, self.points, used, self.split.holdout, sampler.rule)
+        return suspect_energies(
+            self.trainer.energy_errors, self.points, used, self.split.holdout, sampler.rule
+        )

@@ -11,35 +11,23 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from lmlp.dataset.batches import References, make_batch
+from lmlp.dataset.division import Split
+from lmlp.dataset.predict import energy_errors
+from lmlp.dataset.store import Store
 from lmlp.errors import TrainingError
 from lmlp.model.potential import EnsemblePotential
+from lmlp.selection.sampler import Sampler
 from lmlp.training.average import BestWeights, Swapped, WeightAverage
-from lmlp.training.batching import References, Sampler, make_batch
 from lmlp.training.config import TrainConfig
 from lmlp.training.interrupt import InterruptFlag
-from lmlp.training.loss import LossWeights, structure_errors
+from lmlp.training.loss import LossWeights, structure_errors, structure_losses
 from lmlp.training.metrics import ErrorSums
 from lmlp.training.optimizer import Pace, make_optimizer
 from lmlp.training.schedule import Progress, loss_weights, set_step_size
-from lmlp.training.store import Store
 from lmlp.training.workers import Workers
 
 _NAMED = 5
-
-
-@dataclass(frozen=True)
-class Split:
-    """Which structures serve what.
-
-    Attributes:
-        train: per member.
-        valid: per member; may be empty.
-        holdout: common, seen by no member; may be empty.
-    """
-
-    train: list[np.ndarray]
-    valid: list[np.ndarray]
-    holdout: np.ndarray
 
 
 @dataclass
@@ -224,6 +212,17 @@ class Trainer:
                 sums.add(errors, errors.loss(weights), batch, labels)
         self.workers.add([sums.values])
         return sums
+
+    def losses(self, ids: np.ndarray) -> np.ndarray:
+        """Return the loss of each of some structures by the present weights, mean over the members."""
+        weights = loss_weights(self.config.loss, 1.0)
+        return structure_losses(
+            self.potential, self.store, self.references, ids, weights, forces=self.with_forces
+        )
+
+    def energy_errors(self, ids: np.ndarray) -> np.ndarray:
+        """Return errors of energies by the present weights in eV/atom, NaN without a reference."""
+        return energy_errors(self.potential, self.store, self.references, ids)
 
     def using(self, values: Sequence[Tensor]) -> Swapped:
         """Return a context in which the networks have other weights."""

@@ -64,7 +64,7 @@ def test_import_original(tmp_path: Path, test_data: Path) -> None:
 def test_export(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The model that the checkpoint holds is what is written; reading checkpoints is tested with training."""
     model = small_model()
-    monkeypatch.setattr("lmlp.training.checkpoint.load_model_data", lambda path: model)
+    monkeypatch.setattr("lmlp.training.state.checkpoint.load_model_data", lambda path: model)
     result = run("export", tmp_path / "x.checkpoint", "-o", tmp_path / "model.pt")
     assert "verified against the reference" in result.output
     assert same_bits(read_model_file(tmp_path / "model.pt"), model)

@@ -15,7 +15,7 @@ from lmlp.cli.options import file_name
 from lmlp.errors import LMLPError
 from lmlp.io import write_structures
 from lmlp.lifelong.memory import Addition, Memory, Update
-from lmlp.training.checkpoint import save_checkpoint
+from lmlp.training.state.checkpoint import save_checkpoint
 from typer.models import OptionInfo
 
 from tests.models import write_random_model

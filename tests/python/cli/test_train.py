@@ -11,7 +11,7 @@ from lmlp.cli.app import app
 from lmlp.errors import ConfigError, DataError, TrainingError
 from lmlp.export.model_file import read_model_file
 from lmlp.io import write_structures
-from lmlp.training.log import read_log
+from lmlp.training.state.log import read_log
 from typer.testing import CliRunner
 
 from tests.python.training.toy import SPEC, clusters

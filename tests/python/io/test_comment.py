@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from lmlp.errors import DataError
 from lmlp.io import read_structures, write_structures
-from lmlp.io.comment import SPELLINGS, convert, split_pairs, value_text, write_pair
+from lmlp.io.formats.comment import SPELLINGS, convert, split_pairs, value_text, write_pair
 from lmlp.structure import Structure
 
 TEXTS = [

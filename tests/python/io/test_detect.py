@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from lmlp.errors import DataError, InvalidArgumentError, UnknownElementError
 from lmlp.io import DataKeys, read_structures
+from lmlp.io.formats.runner import ANGSTROM_EV
 from lmlp.io.keys import lookalikes
-from lmlp.io.runner import ANGSTROM_EV
 
 RUNNER = "begin\natom 0 0 0 H 0 0 1 0 0\natom 0 0 1 H 0 0 -1 0 0\nenergy -2.5\ncharge 0\nend\n"
 XYZ = "2\nProperties=species:S:1:pos:R:3:forces:R:3 energy=-2.5\nH 0 0 0 1 0 0\nH 0 0 1 -1 0 0\n"
@@ -204,7 +204,7 @@ def test_only_plausible_names_are_suggested():
 
 
 def test_forces_are_suggested_in_the_report(tmp_path):
-    from lmlp.io.report import audit
+    from lmlp.audit.report import audit
 
     path = put(tmp_path, XYZ.replace("forces:R", "forces_pbe:R"))
     messages = [f.message for f in audit(read_structures(path)).findings]

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from lmlp.errors import DataError, GeometryError, UnknownElementError
 from lmlp.io import DataKeys, read_structures, write_structures
-from lmlp.io.comment import convert, split_pairs
+from lmlp.io.formats.comment import convert, split_pairs
 
 WATER = """3
 Properties=species:S:1:pos:R:3:forces:R:3 energy=-1.5 config_type=w pbc="F F F"

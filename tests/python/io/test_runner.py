@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from lmlp.errors import DataError, UnknownElementError
 from lmlp.io import read_structures, write_structures
-from lmlp.io.runner import ANGSTROM_EV, looks_like_runner
+from lmlp.io.formats.runner import ANGSTROM_EV, looks_like_runner
 from lmlp.structure import Structure
 
 BLOCK = """begin

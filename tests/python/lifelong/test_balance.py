@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 from lmlp.lifelong.balance import TaskBalance, task_levels
-from lmlp.training.rule import SelectionRule
+from lmlp.selection.adaptive import AdaptiveSelection
+from lmlp.selection.rule import SelectionRule
 from lmlp.training.schedule import loss_weights
-from lmlp.training.selection import AdaptiveSelection
 
 from tests.python.training.toy import clusters, prepared, settings
 

@@ -10,7 +10,7 @@ from lmlp.export.model_file import read_model_file, write_model_file
 from lmlp.io import read_structures, write_structures
 from lmlp.lifelong.learn import learn, make_learn_config
 from lmlp.lifelong.memory import Addition, Memory, Update
-from lmlp.lifelong.session import LearnRun, NothingNew
+from lmlp.lifelong.plan import LearnRun, NothingNew
 from lmlp.model.free_atoms import switching_density
 from lmlp.training import Observer
 

@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 import torch
 from lmlp.cli.app import app
+from lmlp.dataset.arrays import make_dataset
+from lmlp.dataset.store import Store
 from lmlp.descriptor.compute import Descriptor
 from lmlp.descriptor.presets import make_preset, preset_names
 from lmlp.errors import ConfigError, DataError, UnknownElementError
@@ -18,12 +20,10 @@ from lmlp.lifelong.base import load_model
 from lmlp.lifelong.continuation import Options, continued_map, continued_potential, extended_elements
 from lmlp.lifelong.learn import learn, make_learn_config, report_path
 from lmlp.lifelong.memory import Memory
+from lmlp.lifelong.plan import LearnRun
 from lmlp.lifelong.regularization import ElasticWeights
-from lmlp.lifelong.session import LearnRun
 from lmlp.training import Observer, train
 from lmlp.training.config import make_config
-from lmlp.training.dataset import make_dataset
-from lmlp.training.store import Store
 from typer.testing import CliRunner
 
 from tests.python.lifelong.oxygen import learn_values, oxygen, with_hydrogen

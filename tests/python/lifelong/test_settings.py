@@ -8,10 +8,10 @@ from lmlp.cli.app import app
 from lmlp.errors import ConfigError
 from lmlp.export.model_file import write_model_file
 from lmlp.lifelong.base import completed, load_model, make_learn_config, session_config
+from lmlp.lifelong.batches import Batch, learn_stream
 from lmlp.lifelong.config import LearnConfig
 from lmlp.lifelong.learn import learn
-from lmlp.lifelong.session import LearnRun
-from lmlp.lifelong.stream import Batch, learn_stream
+from lmlp.lifelong.plan import LearnRun
 from lmlp.training import Observer, train
 from lmlp.training.config import merge
 from typer.testing import CliRunner

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 import torch
+from lmlp.dataset.arrays import make_dataset
+from lmlp.dataset.batches import make_batch, make_references
+from lmlp.dataset.store import Store
 from lmlp.model.potential import pair_stress
 from lmlp.neighbors import find_neighbors
 from lmlp.structure import Structure
-from lmlp.training.batching import make_batch, make_references
-from lmlp.training.dataset import make_dataset
-from lmlp.training.store import Store
 
 from tests.python.model.test_network import numpy_activation
 from tests.python.training.toy import clusters, crystals, prepared, settings

@@ -9,9 +9,9 @@ from lmlp.cli.app import main
 from lmlp.errors import DivergedError, TrainingError
 from lmlp.export.model_file import read_model_file
 from lmlp.training import Observer, train
-from lmlp.training.checkpoint import load_checkpoint, load_model_data
 from lmlp.training.divergence import Divergence
-from lmlp.training.log import read_log
+from lmlp.training.state.checkpoint import load_checkpoint, load_model_data
+from lmlp.training.state.log import read_log
 
 from tests.python.training.test_resume import StopAt
 from tests.python.training.toy import clusters, crystals, label, settings

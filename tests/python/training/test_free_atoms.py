@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+from lmlp.dataset.free_atoms import smallest_densities
 from lmlp.errors import ConfigError, DataError, UnknownElementError
 from lmlp.evaluation import evaluate
 from lmlp.export.model_file import write_model_file
@@ -11,8 +12,7 @@ from lmlp.io import write_structures
 from lmlp.model.free_atoms import switching_density
 from lmlp.structure import Structure
 from lmlp.training import Observer, train
-from lmlp.training.checkpoint import load_model_data
-from lmlp.training.free_atoms import smallest_densities
+from lmlp.training.state.checkpoint import load_model_data
 
 from tests.python.training.test_resume import StopAt
 from tests.python.training.toy import OFFSET, clusters, crystals, label, prepared, settings
@@ -198,7 +198,7 @@ def test_nothing_but_free_atoms(tmp_path, stream, where):
 
 @pytest.mark.parametrize("stream", ["never", "always"])
 def test_contradictions_stop_within_a_file_and_warn_between_files(tmp_path, stream, monkeypatch):
-    monkeypatch.setattr("lmlp.training.streaming._AUDITED", 5)  # the report sees no two of them together
+    monkeypatch.setattr("lmlp.dataset.convert._AUDITED", 5)  # the report sees no two of them together
     data = clusters(20)
     data[0:0], data[15:15] = [lone(HYDROGEN, -13.0)], [lone(HYDROGEN, -12.0)]
     with pytest.raises(DataError, match=r"of H have different energies: -13, -12 eV.*train\.xyz: ?0, .*15"):

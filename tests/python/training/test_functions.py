@@ -136,7 +136,7 @@ def test_a_resumed_run_keeps_the_functions_of_the_checkpoint(tmp_path):
     """Whatever would be chosen today: a checkpoint made when functions did not follow the data goes on."""
     fixed = {**SMALL, "r_min": 0.8, "angular_r_min": 0.9}
     before = train(config(tmp_path, copper(), descriptor={"options": fixed}))
-    from lmlp.training.checkpoint import load_checkpoint, save_checkpoint
+    from lmlp.training.state.checkpoint import load_checkpoint, save_checkpoint
 
     path = tmp_path / "model.checkpoint"
     state = load_checkpoint(path)

@@ -4,9 +4,9 @@ import signal
 
 import pytest
 from lmlp.training import train
-from lmlp.training.checkpoint import load_checkpoint
 from lmlp.training.interrupt import InterruptFlag
 from lmlp.training.observer import Observer
+from lmlp.training.state.checkpoint import load_checkpoint
 
 from tests.python.training.toy import clusters, settings
 

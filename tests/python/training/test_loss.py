@@ -29,7 +29,7 @@ WEIGHTS = LossWeights(energy=3.0, force=0.7, stress=2.0)
 
 
 def _loss(trainer) -> torch.Tensor:
-    from lmlp.training.batching import make_batch
+    from lmlp.dataset.batches import make_batch
 
     batch, labels = make_batch(trainer.store, trainer.references, GROUPS)
     prediction = trainer.potential.predict(batch, differentiable=True)
@@ -56,8 +56,8 @@ def test_gradient_by_central_differences(trainer):
 
 
 def test_value_from_the_prediction_in_plain_numpy(trainer):
+    from lmlp.dataset.batches import make_batch
     from lmlp.model.potential import pair_stress
-    from lmlp.training.batching import make_batch
 
     batch, labels = make_batch(trainer.store, trainer.references, GROUPS)
     prediction = trainer.potential.predict(batch)
@@ -85,7 +85,7 @@ def test_value_from_the_prediction_in_plain_numpy(trainer):
 
 
 def test_structures_without_a_label_have_no_part_in_it(trainer):
-    from lmlp.training.batching import make_batch
+    from lmlp.dataset.batches import make_batch
 
     batch, labels = make_batch(trainer.store, trainer.references, [np.array([1, 2]), np.array([0])])
     errors = structure_errors(trainer.potential.predict(batch), batch, labels)
@@ -95,7 +95,7 @@ def test_structures_without_a_label_have_no_part_in_it(trainer):
 
 
 def test_error_sums_are_root_mean_squares_in_physical_units(trainer):
-    from lmlp.training.batching import make_batch
+    from lmlp.dataset.batches import make_batch
     from lmlp.training.metrics import ErrorSums
 
     sums = ErrorSums(2)

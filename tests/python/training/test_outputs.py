@@ -11,10 +11,10 @@ from lmlp.errors import ConfigError, DataError, InvalidArgumentError, OutputErro
 from lmlp.export.model_file import read_model_file, write_model_file
 from lmlp.files import writing
 from lmlp.training import Observer, train
-from lmlp.training.backup import Backup
-from lmlp.training.checkpoint import load_checkpoint, load_model_data, previous_path, save_checkpoint
-from lmlp.training.log import read_log
 from lmlp.training.run import Run
+from lmlp.training.state.backup import Backup
+from lmlp.training.state.checkpoint import load_checkpoint, load_model_data, previous_path, save_checkpoint
+from lmlp.training.state.log import read_log
 
 from tests.python.training.test_resume import StopAt, _same_model
 from tests.python.training.toy import clusters, settings
@@ -248,7 +248,7 @@ def test_checkpoints_that_fail_do_not_end_the_run(tmp_path, disk, last):
 
 
 def test_a_log_that_fails_catches_up(tmp_path, monkeypatch):
-    from lmlp.training import log as module
+    from lmlp.training.state import log as module
 
     append, calls = module.append, []
 

@@ -12,8 +12,8 @@ import pytest
 import torch
 from lmlp.errors import ConfigError, ModelFileError
 from lmlp.training import Observer, train
-from lmlp.training.checkpoint import load_checkpoint, load_model_data, previous_path
-from lmlp.training.log import read_log
+from lmlp.training.state.checkpoint import load_checkpoint, load_model_data, previous_path
+from lmlp.training.state.log import read_log
 
 from tests.python.training.toy import clusters, settings
 

@@ -2,12 +2,12 @@
 
 import pytest
 from lmlp.cli.options import overrides
+from lmlp.config.yaml_text import read_yaml
 from lmlp.descriptor.presets import make_data_preset
 from lmlp.errors import ConfigError, InvalidArgumentError, LMLPError
 from lmlp.lifelong.base import make_learn_config
 from lmlp.lifelong.config import LearnConfig
 from lmlp.training.config import TrainConfig, load_config, make_config, merge
-from lmlp.training.yaml_text import read_yaml
 
 from tests.python.lifelong.test_settings import PLAIN, _given, _keys
 

@@ -5,13 +5,13 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
+from lmlp.dataset.batches import make_batch
 from lmlp.errors import ConfigError, DataError, TrainingError, UnknownElementError
 from lmlp.training import Observer, train
-from lmlp.training.batching import make_batch
-from lmlp.training.checkpoint import load_checkpoint, load_model_data
-from lmlp.training.log import read_log
 from lmlp.training.run import Run
 from lmlp.training.schedule import Progress
+from lmlp.training.state.checkpoint import load_checkpoint, load_model_data
+from lmlp.training.state.log import read_log
 
 from tests.python.training.toy import clusters, prepared, settings
 
@@ -68,7 +68,7 @@ def test_a_member_learns_the_same_alone_and_in_company(tmp_path):
 
 @pytest.mark.parametrize("budget", [0, 12_000])
 def test_a_small_memory_budget_gives_the_same_batches(tmp_path, budget, monkeypatch):
-    monkeypatch.setattr("lmlp.training.store._CHUNK_ATOMS", 12)
+    monkeypatch.setattr("lmlp.dataset.store._CHUNK_ATOMS", 12)
     whole = prepared(settings(tmp_path, clusters(24))).trainer
     tight = prepared(settings(tmp_path, clusters(24), memory_budget=budget, stream="never")).trainer
     assert whole.store.n_cached == 24

@@ -12,8 +12,8 @@ import pytest
 import yaml
 from lmlp.export.model_file import read_model_file
 from lmlp.training import train
-from lmlp.training.checkpoint import load_checkpoint
-from lmlp.training.log import read_log
+from lmlp.training.state.checkpoint import load_checkpoint
+from lmlp.training.state.log import read_log
 from lmlp.training.workers import Group, Workers
 
 from tests.python.training.toy import clusters, settings

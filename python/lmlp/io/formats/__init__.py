@@ -1,0 +1,1 @@
+"""File formats, one per module: extended XYZ, RuNNer, HDF5, and what ASE reads."""

@@ -1,0 +1,1 @@
+"""Which structures are drawn, parked, or suspected of wrong labels."""

@@ -1,0 +1,5 @@
+"""Structures and what their geometry says: elements, distances, bonds, free atoms, composition."""
+
+from lmlp.structure.structure import Structure
+
+__all__ = ["Structure"]
