@@ -244,8 +244,9 @@ def _train(settings: TrainConfig, workers: Workers, *, resume: bool, force: bool
     from lmlp.cli.train_files import farewell, state_before, tell_earlier, write_model
     from lmlp.cli.train_view import TrainView
     from lmlp.errors import ConfigError, DivergedError, TrainingError
+    from lmlp.training.context import Context
     from lmlp.training.divergence import keep_diverged
-    from lmlp.training.run import Run
+    from lmlp.training.fresh import train_in
     from lmlp.training.state.outputs import previous_path
 
     saved = (settings.checkpoint, previous_path(settings.checkpoint))
@@ -254,13 +255,13 @@ def _train(settings: TrainConfig, workers: Workers, *, resume: bool, force: bool
     if resume and workers.is_first and not any(path.exists() for path in saved):
         raise ConfigError(f"--resume: there is no {settings.checkpoint}")
     with TrainView() as view:
-        run = Run(settings, view, resume=resume, started=started, workers=workers, force=force)
+        context = Context(settings, view, resume=resume, started=started, workers=workers, force=force)
         try:
-            model = run.train()
+            model = train_in(context)
         except KeyboardInterrupt:
             view.stop()
             if workers.is_first:
-                view.say(farewell(run.backup, started=view.started))
+                view.say(farewell(context.backup, started=view.started))
             raise typer.Exit(130) from None
         except DivergedError as error:
             view.stop()
@@ -269,11 +270,11 @@ def _train(settings: TrainConfig, workers: Workers, *, resume: bool, force: bool
             raise keep_diverged(error, settings.output) from None
         except TrainingError as error:
             view.stop()
-            raise TrainingError(f"{error}; {state_before(run.backup)}") from None
+            raise TrainingError(f"{error}; {state_before(context.backup)}") from None
         view.stop()
         if not workers.is_first:
             return
-        write_model(run, model)  # words come later
+        write_model(context, model)  # words come later
         view.summary(model)
         view.say(f"{settings.checkpoint}: to resume or export;  {settings.log}: learning curve")
 

@@ -12,7 +12,7 @@ import typer
 if TYPE_CHECKING:
     from lmlp.model.data import ModelData
     from lmlp.training.config import TrainConfig
-    from lmlp.training.run import Run
+    from lmlp.training.context import Context
     from lmlp.training.state.backup import Backup
     from lmlp.training.workers import Workers
 
@@ -57,7 +57,7 @@ def tell_earlier(settings: TrainConfig, *, force: bool) -> None:
         TrainView.say(f"{checkpoint} is from an earlier run and {fate} (--resume continues it)")
 
 
-def write_model(run: Run, model: ModelData) -> None:
+def write_model(context: Context, model: ModelData) -> None:
     """Write the model; the one of an earlier run gets another name.
 
     Raises:
@@ -68,16 +68,16 @@ def write_model(run: Run, model: ModelData) -> None:
     from lmlp.export.model_file import write_model_file
     from lmlp.files.names import earlier
 
-    path = run.config.output
-    kept = earlier(path, path) if run.keeps_earlier and path.exists() else None
+    path = context.config.output
+    kept = earlier(path, path) if context.keeps_earlier and path.exists() else None
     try:
-        differences = run.backup.with_room(lambda: write_model_file(model, path, keep=kept))
+        differences = context.backup.with_room(lambda: write_model_file(model, path, keep=kept))
     except LMLPError as error:
-        if run.backup.failure is None:
-            hint = f": `lmlp export {run.backup.path} -o FILE` writes the model elsewhere"
+        if context.backup.failure is None:
+            hint = f": `lmlp export {context.backup.path} -o FILE` writes the model elsewhere"
         else:
             hint = _rescued(model, path.name)
-        raise OutputError(f"{error}. {run.backup.where}{hint}") from error
+        raise OutputError(f"{error}. {context.backup.where}{hint}") from error
     report_written(path, model, differences)
     if kept is not None:
         typer.echo(f"{kept}: the model of the earlier run")

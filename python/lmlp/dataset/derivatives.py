@@ -24,7 +24,7 @@ _TIMED = 4
 
 
 @dataclass(frozen=True)
-class Plan:
+class Budget:
     """What is known of a run when it is decided.
 
     Attributes:
@@ -64,13 +64,13 @@ def derivative_bytes(store: Store, ids: np.ndarray, free: int) -> tuple[int, int
     return round(total / atoms * int(dataset.n_atoms[ids].sum())), largest
 
 
-def store_derivatives(store: Store, ids: np.ndarray, plan: Plan, say: Callable[[str], None]) -> bool:
+def store_derivatives(store: Store, ids: np.ndarray, budget: Budget, say: Callable[[str], None]) -> bool:
     """Compute and keep the derivatives of some structures if that pays.
 
     Args:
         store: serves the structures; its inputs are set.
         ids: the structures that will be trained on.
-        plan: how, and for how long.
+        budget: how, and for how long.
         say: hears what was decided.
 
     Returns:
@@ -79,27 +79,27 @@ def store_derivatives(store: Store, ids: np.ndarray, plan: Plan, say: Callable[[
     Raises:
         ConfigError: they shall be stored and the memory budget does not hold them.
     """
-    if plan.mode == "computed":
+    if budget.mode == "computed":
         return False
     assert store.input_map is not None
     # storing costs about one pass per network input
-    if plan.mode == "automatic" and plan.passes is not None and plan.passes < store.input_map.n_inputs:
+    if budget.mode == "automatic" and budget.passes is not None and budget.passes < store.input_map.n_inputs:
         return False
     free = store.budget - store.n_bytes
     needed, largest = derivative_bytes(store, ids, free)
-    if plan.mode == "automatic" and largest > _LARGEST_SHARE_OF_ATOM:
+    if budget.mode == "automatic" and largest > _LARGEST_SHARE_OF_ATOM:
         return False
     if needed > free:
         text = (
             f"to store the derivatives takes {needed / 2**20:.0f} MiB, and memory_budget "
             f"({store.budget / 2**20:.0f} MiB) leaves {max(free, 0) / 2**20:.0f} MiB beside lists and inputs"
         )
-        if plan.mode == "stored":
+        if budget.mode == "stored":
             raise ConfigError(f"derivatives: {text}")
         say(f"derivatives are computed at every step: {text}")
         return False
     start = time.monotonic()
-    limit = None if plan.seconds is None or plan.mode == "stored" else _LARGEST_SHARE * plan.seconds
+    limit = None if budget.seconds is None or budget.mode == "stored" else _LARGEST_SHARE * budget.seconds
     jacobians = Jacobians(store.input_map.n_inputs, torch.empty(0, dtype=store.dtype).numpy().dtype)
     for count, i in enumerate(ids.tolist()):
         _add(jacobians, store, i)

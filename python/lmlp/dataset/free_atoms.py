@@ -19,7 +19,7 @@ _SAME = 1e-3  # eV; energies of a free atom that differ by more are not those of
 _LONE = 0.05  # eV/atom; lone atoms in a box and as free atoms are the same to less
 _NAMED = 5
 
-Block = dict[str, dict[str, float]]
+FreeAtomBlock = dict[str, dict[str, float]]
 
 
 def bound_ones(
@@ -100,7 +100,7 @@ def free_energies(
     return {**energies, **{e: float(value) for e, value in given.items() if e not in wrong}}
 
 
-def tell_known(atoms: Sequence[FreeAtom], known: Block, say: Callable[[str], None]) -> list[FreeAtom]:
+def tell_known(atoms: Sequence[FreeAtom], known: FreeAtomBlock, say: Callable[[str], None]) -> list[FreeAtom]:
     """Compare free atoms with those that a model has; returns the others."""
     chosen = ground_states(atoms)
     other = [
@@ -165,7 +165,7 @@ def make_block(
     smallest: Mapping[str, float],
     unlike: Collection[str],
     say: Callable[[str], None],
-) -> Block | None:
+) -> FreeAtomBlock | None:
     """Return the ``free_atoms`` block of a model, None for none.
 
     Args:
@@ -189,12 +189,12 @@ def make_block(
 
 
 def continued_block(
-    known: Block,
+    known: FreeAtomBlock,
     energies: Mapping[str, float],
     smallest: Mapping[str, float],
     unlike: Collection[str],
     say: Callable[[str], None],
-) -> Block | None:
+) -> FreeAtomBlock | None:
     """Return the block of a model that has learned more: its own energies, and those of new elements.
 
     Args:

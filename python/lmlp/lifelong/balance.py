@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
-from lmlp.selection.adaptive import AdaptiveSelection
-from lmlp.training.trainer import Trainer
+from lmlp.selection.sampler import Strategy
 
 _SAMPLED = 100  # structures of a task that its level is measured on
 _MOST_BY_SIZE = 2.0  # a batch of a stream must not weigh as much as the data it came after
@@ -35,7 +36,7 @@ class TaskBalance:
         exponent: float,
         tasks: np.ndarray,
         pool: np.ndarray,
-        sampler: AdaptiveSelection,
+        sampler: Strategy,
     ) -> None:
         self.levels = levels
         self.exponent = exponent
@@ -55,9 +56,9 @@ class TaskBalance:
 
     def __call__(self, ids: np.ndarray) -> np.ndarray:
         """Return the weights of some structures ``[len(ids)]``."""
-        now, new = self.levels.copy(), self.sampler.new
-        if new is not None and np.isfinite(self.sampler.ledger.level[new]):
-            now[new] = self.sampler.ledger.level[new]
+        now, present = self.levels.copy(), self.sampler.ledger.level[-1]
+        if np.isfinite(present):
+            now[-1] = present
         known = np.isfinite(now) & (now > 0)
         weights = 1.0 / self.sizes
         weights[known] *= now[known] ** -self.exponent
@@ -65,8 +66,16 @@ class TaskBalance:
         return weights[self.tasks[ids]]
 
 
-def task_levels(trainer: Trainer, tasks: np.ndarray, ids: np.ndarray, seed: int) -> np.ndarray:
-    """Mean loss of each task for the present weights, over at most 100 of some structures.
+def task_levels(
+    losses_of: Callable[[np.ndarray], np.ndarray], tasks: np.ndarray, ids: np.ndarray, seed: int
+) -> np.ndarray:
+    """Mean loss of each task, over at most 100 of some structures.
+
+    Args:
+        losses_of: tells the loss of each of some structures.
+        tasks: number of the task of each structure.
+        ids: structures to draw from.
+        seed: of the draw.
 
     Returns:
         ``[n_tasks]``, NaN for a task that has none of the structures.
@@ -74,6 +83,6 @@ def task_levels(trainer: Trainer, tasks: np.ndarray, ids: np.ndarray, seed: int)
     levels = np.full(int(tasks.max()) + 1, np.nan)
     for task in np.unique(tasks[ids]):
         mine = np.random.default_rng([seed, 5, int(task)]).permutation(ids[tasks[ids] == task])[:_SAMPLED]
-        losses = trainer.losses(mine)
+        losses = losses_of(mine)
         levels[task] = np.minimum(losses, _CLIP * np.median(losses)).mean()
     return levels

@@ -22,7 +22,7 @@ from lmlp.lifelong.earlier import read_memory
 from lmlp.lifelong.learn import learn
 from lmlp.lifelong.memory import Memory
 from lmlp.lifelong.outputs import learn_inputs, report_path, stream_outputs, suspects_path
-from lmlp.lifelong.plan import NothingNew
+from lmlp.lifelong.session import NothingNew
 from lmlp.training.observer import Observer
 from lmlp.training.state.log import read_log
 

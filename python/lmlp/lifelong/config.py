@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal, NoReturn
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from lmlp.files.names import beside
 from lmlp.selection.rule import SelectionRule
@@ -36,6 +36,14 @@ _FUNCTIONS = _refused("a model keeps the symmetry functions of its first trainin
 _NETWORKS = _refused("a model keeps the number and shape of its networks (`lmlp info` tells them)")
 _READ = _refused("a session keeps all of its data in memory, and computes derivatives at every step")
 _CHECKS = _refused("a session keeps check_fraction of the new data to measure errors, and takes no others")
+
+
+def _known_strategy(name: str) -> str:
+    from lmlp.selection.strategies import STRATEGIES  # torch; not for a help text
+
+    if name not in STRATEGIES:
+        raise ValueError(f"allowed are {', '.join(STRATEGIES)}")
+    return name
 
 
 class LearnDescriptor(DescriptorConfig):
@@ -92,6 +100,7 @@ class LearnConfig(TrainConfig):
         task: name of the new data.
         frames: of the structures in ``data``, the first new one and the one after the last; None for all.
         selection: rule of adaptive selection.
+        strategy: how structures are drawn (``lmlp.selection.strategies``).
         networks: which of them learn: those of the elements of the new data, all, or those of new elements.
         balance: κ of the weights L^−κ of the tasks in the loss (``lmlp.lifelong.balance``).
         ewc: strength of elastic weight consolidation, 0 for none.
@@ -121,6 +130,9 @@ class LearnConfig(TrainConfig):
     shuffle_block: Annotated[int | None, _READ] = Field(default=None, exclude=True)
     optimizer: LearnOptimizer = Field(default_factory=LearnOptimizer)
     selection: SelectionRule = Field(default_factory=SelectionRule)
+    strategy: Annotated[str, AfterValidator(_known_strategy)] = Field(
+        default="adaptive", description="who draws: a name of lmlp.selection.strategies"
+    )
     networks: Literal["present", "all", "new"] = "present"
     balance: float = Field(default=0.7, ge=0, le=1)
     ewc: float = Field(default=0.0, ge=0)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-from lmlp import __version__
 from lmlp.errors import ConfigError, DataError, DivergedError, ModelFileError, OutputError
 from lmlp.export.model_file import read_model_file, write_model_file
 from lmlp.files.kinds import FIGURES
@@ -16,18 +16,20 @@ from lmlp.files.names import beside, earlier
 from lmlp.files.writing import replacing
 from lmlp.io.write import write_structures
 from lmlp.lifelong.base import load_model, make_learn_config
-from lmlp.lifelong.choice import Bounds, choose
 from lmlp.lifelong.config import LearnConfig
-from lmlp.lifelong.memory import UNWRITTEN, Addition, Entry, Memory, State, Update
+from lmlp.lifelong.continuation import keep_networks
+from lmlp.lifelong.memory import Memory, Update
 from lmlp.lifelong.outputs import rejected_path, report_path, suspects_path
-from lmlp.lifelong.plan import LearnRun, SessionDone
-from lmlp.lifelong.record import to_bytes
+from lmlp.lifelong.plan import Learning, session_plan
+from lmlp.lifelong.report import Finding, look, memory_update, reason, report, suspects
+from lmlp.lifelong.session import SessionDone, read_session
 from lmlp.model.data import ModelData
 from lmlp.model.torch_fork import safe_after_fork
-from lmlp.selection.adaptive import AdaptiveSelection
-from lmlp.structure.composition import formula
+from lmlp.structure import Structure
+from lmlp.training.context import Context
 from lmlp.training.divergence import keep_diverged
 from lmlp.training.observer import Observer
+from lmlp.training.run import Run
 from lmlp.training.state.checkpoint import load_checkpoint, previous_path
 
 __all__ = ["Outcome", "learn", "make_learn_config", "report_path"]
@@ -87,48 +89,67 @@ def learn(
     ):
         if not resume:
             _check_unfinished(config)
-        return _learn(LearnRun(config, observer, resume=resume, started=started))
+        context = Context(config, observer, resume=resume, started=started)
+        return _learn(config, context)
 
 
-def _learn(run: LearnRun) -> Outcome:
-    config = run.config
+def _learn(config: LearnConfig, context: Context) -> Outcome:
     try:
-        model = run.train()
+        learning = session_plan(read_session(config, context), context)
+        run = Run(learning.plan, context)
+        learned = run.train()
     except SessionDone:
         _clean(config)
-        report = json.loads(report_path(config).read_text(encoding="utf-8"))
-        return Outcome(read_model_file(config.output), config.output, report, refused=False)
+        found = json.loads(report_path(config).read_text(encoding="utf-8"))
+        return Outcome(read_model_file(config.output), config.output, found, refused=False)
     except DivergedError as error:
         _clean(config)
         raise keep_diverged(error, config.output) from None
-    report = run.report()
-    update, removed = memory_update(run)
-    report["removed"] = removed
-    limit, lost = config.max_forgetting, report["forgetting"]
+    session = learning.session
+    finding = look(learning, run, learned)
+    model = keep_networks(learned, session.base, session.resting)
+    told = report(learning, run, finding)
+    update, told["removed"] = memory_update(learning, finding)
+    limit, lost = config.max_forgetting, told["forgetting"]
     refused = limit is not None and lost is not None and lost > limit
-    report["refused"] = refused
-    outcome = Outcome(model, rejected_path(config) if refused else config.output, report, refused)
+    told["refused"] = refused
+    outcome = Outcome(model, rejected_path(config) if refused else config.output, told, refused)
     try:
-        _put_in_place(run, outcome, update)
+        _put_in_place(config, outcome, update, _marked(learning, finding))
     except (OutputError, DataError) as error:
-        raise type(error)(f"{error}. {run.backup.where}: the same with --resume ends the session") from error
+        where = context.backup.where
+        raise type(error)(f"{error}. {where}: the same with --resume ends the session") from error
     _clean(config)
     return outcome
 
 
-def _put_in_place(run: LearnRun, outcome: Outcome, update: Update) -> None:
+def _put_in_place(
+    config: LearnConfig, outcome: Outcome, update: Update, suspected: Sequence[Structure]
+) -> None:
     """Write model, suspects and report, and last the memory."""
     path = outcome.path
-    if not outcome.refused and run.config.memory.exists():
-        with Memory(run.config.memory) as memory:
+    if not outcome.refused and config.memory.exists():
+        with Memory(config.memory) as memory:
             memory.rehearse(update)  # what fails here leaves the model as it was
     write_model_file(outcome.model, path, keep=earlier(path, path) if outcome.refused else None)
-    _write_suspects(run)
-    with replacing(report_path(run.config), FIGURES) as unfinished:
+    if suspected:
+        write_structures(suspects_path(config), suspected)
+    else:
+        suspects_path(config).unlink(missing_ok=True)
+    with replacing(report_path(config), FIGURES) as unfinished:
         unfinished.write_text(json.dumps(outcome.report, indent=1, allow_nan=False), encoding="utf-8")
     if not outcome.refused:
-        with Memory(run.config.memory, create=True) as memory:
+        with Memory(config.memory, create=True) as memory:
             memory.commit(update)
+
+
+def _marked(learning: Learning, finding: Finding) -> list[Structure]:
+    """Return the suspects of a session, with the reasons."""
+    structures = [(i, learning.session.dataset.structures[i]) for i in suspects(learning, finding)]
+    return [
+        replace(s, info={**s.info, "lmlp_source": s.source, "lmlp_reason": reason(learning, finding, i)})
+        for i, s in structures
+    ]
 
 
 def _check_unfinished(config: LearnConfig) -> None:
@@ -150,79 +171,6 @@ def _check_unfinished(config: LearnConfig) -> None:
         f"{config.memory} knew of it: finish it by the same command with --resume, or remove "
         f"{config.checkpoint}"
     )
-
-
-def memory_update(run: LearnRun) -> tuple[Update, list[dict[str, str]]]:
-    """Return what the session writes to the memory, and the structures whose content that drops."""
-    c, sampler = run.config, cast(AdaptiveSelection, run.trainer.sampler)
-    checks = set(run.checks.tolist())
-    n_old = len(run.entries)
-
-    def state(i: int) -> State:
-        if i in run.odd:
-            return State("suspect", reason=run.odd[i])
-        if i in checks:
-            known = i < n_old and run.entries[i].state.status == "active"
-            return run.entries[i].state if known else State(reason="kept to measure errors")
-        if i < n_old and not sampler.ledger.uses[i]:
-            return run.entries[i].state
-        return State(sampler.status(i), float(sampler.ledger.factor[i]), sampler.reason(i))
-
-    now = [state(i) for i in range(len(run.dataset))]
-    entries = [
-        Entry(
-            id=i,
-            task=run.tasks[run.task_of[i]],
-            role=run.entries[i].role if i < n_old else ("check" if i in checks else "train"),
-            checksum="",
-            source=s.source,
-            formula=formula(s),
-            n_atoms=len(s),
-            n_bytes=run.entries[i].n_bytes if i < n_old else len(to_bytes(s)),
-            state=now[i],
-            changed="",
-        )
-        for i, s in enumerate(run.dataset.structures)
-    ]
-    bounds = Bounds(c.memory_structures, c.memory_bytes)
-    gone = choose(entries, run.points, bounds)
-    now = [gone.get(i, s) for i, s in enumerate(now)]
-    changed = [(e, now[i]) for i, e in enumerate(run.entries) if now[i] != e.state]
-    changes = {e.id: state for e, state in changed if e.id != UNWRITTEN}
-    revisions = {e.checksum: state for e, state in changed if e.id == UNWRITTEN}
-    additions = [
-        Addition(run.dataset.structures[i], now[i], entries[i].role) for i in range(n_old, len(run.dataset))
-    ]
-    provenance = {
-        "lmlp_version": __version__,
-        "task": c.task,
-        "data": [str(p) for p in c.data],
-        "output": str(c.output),
-        "errors": {
-            name: {k: e[k] for k in ("n", "energy_rmse", "force_rmse")} for name, e in run.after.items()
-        },
-    }
-    listed = [
-        {"source": entries[i].source, "task": entries[i].task, "reason": gone[i].reason} for i in sorted(gone)
-    ]
-    first = run.earlier.updates
-    update = Update(run.session, "learn", provenance, c.task, additions, changes, first, revisions)
-    return update, listed
-
-
-def _write_suspects(run: LearnRun) -> None:
-    """Write the suspects of this session beside the model, with the reasons."""
-    sampler = cast(AdaptiveSelection, run.trainer.sampler)
-    suspects = [
-        replace(s, info={**s.info, "lmlp_source": s.source, "lmlp_reason": run.reason(i)})
-        for i, s in enumerate(run.dataset.structures)
-        if sampler.status(i) == "suspect" or i in run.odd
-    ]
-    path = suspects_path(run.config)
-    if suspects:
-        write_structures(path, suspects)
-    else:
-        path.unlink(missing_ok=True)
 
 
 def _clean(config: LearnConfig) -> None:

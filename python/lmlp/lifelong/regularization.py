@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
 from torch import Tensor
-
-from lmlp.training.schedule import loss_weights
-from lmlp.training.trainer import Trainer
 
 
 class ElasticWeights:
@@ -39,16 +36,26 @@ class ElasticWeights:
                 p.grad.add_(f * (p.detach() - a), alpha=self.strength)
 
 
-def importances(trainer: Trainer, ids: np.ndarray) -> list[Tensor]:
-    """Return F of the present weights for some structures; leaves the gradients clean."""
-    squares = [torch.zeros_like(p) for p in trainer.parameters]
-    weights = loss_weights(trainer.config.loss, 1.0)
-    for i in ids:
-        trainer.gradients([np.array([i])] * trainer.potential.n_members, weights)
-        for square, p in zip(squares, trainer.parameters, strict=True):
+def importances(
+    parameters: Sequence[Tensor], loss_of: Callable[[int], Tensor], ids: np.ndarray
+) -> list[Tensor]:
+    """Return F of the present weights for some structures; leaves no gradients.
+
+    Args:
+        parameters: weights of all members, members first.
+        loss_of: tells the loss of a structure, summed over the members.
+        ids: structures.
+    """
+    squares = [torch.zeros_like(p) for p in parameters]
+    for i in ids.tolist():
+        for p in parameters:
+            p.grad = None
+        loss_of(i).backward()
+        for square, p in zip(squares, parameters, strict=True):
             if p.grad is not None:
                 square.addcmul_(p.grad, p.grad)
-    trainer.optimizer.zero_grad()
+    for p in parameters:
+        p.grad = None
     count = sum(s[0].numel() for s in squares)
     total = torch.stack([s.flatten(1).sum(dim=1) for s in squares]).sum(dim=0)
     mean = (total / count).clamp(min=torch.finfo(total.dtype).tiny)

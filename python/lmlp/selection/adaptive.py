@@ -5,20 +5,38 @@ Rule in outline from Eckhoff & Reiher, JCTC 2023, 19, 3509 (doi 10.1021/acs.jctc
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 
-from lmlp.selection.ledger import ACTIVE, NAMES, PARKED, SUSPECT, Ledger
+from lmlp.selection.ledger import ACTIVE, PARKED, SUSPECT, Ledger, pack, unpack
 from lmlp.selection.rule import SelectionRule
 from lmlp.selection.similar import Likes
 
 
+@dataclass
+class _History:
+    """What the rule remembers of each structure ``[n]``.
+
+    Attributes:
+        low_uses, high_uses: in a row at the smallest and largest factor.
+        log_loss: logarithm of the loss over the mean of its task, averaged over uses.
+        log_loss_before: the same when the factor reached its largest.
+        since: epoch of the last use of a parked structure.
+    """
+
+    low_uses: np.ndarray
+    high_uses: np.ndarray
+    log_loss: np.ndarray
+    log_loss_before: np.ndarray
+    since: np.ndarray
+
+
 class AdaptiveSelection:
-    """Chooses the structures of each epoch by what the losses of earlier epochs say; a ``Sampler``.
+    """Chooses the structures of each epoch by what the losses of earlier epochs say; a ``Strategy``.
 
     One factor S per structure serves all members. Draws of an epoch depend on the seed, the epoch and the
     factors at its beginning; the losses seen meanwhile take effect when it ends, so that a resumed run draws
@@ -32,9 +50,8 @@ class AdaptiveSelection:
         seed: of the draws.
         rule: numbers.
         factors: factors to start from ``[n]``; default ``rule.new`` for new structures and 1 for others.
+        statuses: to start from ``[n]``; default: all active.
         n_draws: structures per epoch and member; default ``rule.share`` of those of the first member.
-
-    Attributes:
         likes: the structures most like each one, which suspects are compared with; None: no comparison.
     """
 
@@ -48,7 +65,9 @@ class AdaptiveSelection:
         seed: int = 0,
         rule: SelectionRule | None = None,
         factors: np.ndarray | None = None,
+        statuses: np.ndarray | None = None,
         n_draws: int | None = None,
+        likes: Likes | None = None,
     ) -> None:
         self.members = [np.asarray(ids) for ids in members]
         self.tasks = np.asarray(tasks)
@@ -64,18 +83,14 @@ class AdaptiveSelection:
         if factors is None:
             factors = np.where(self.tasks == new, self.rule.new, 1.0) if new is not None else np.ones(n)
         whole = np.zeros(n, dtype=np.int64)
-        self.ledger = Ledger(
-            factor=np.clip(np.asarray(factors, float), self.rule.smallest, self.rule.largest),
-            status=whole.copy(),
-            low_uses=whole.copy(),
-            high_uses=whole.copy(),
-            log_loss=np.full(n, np.nan),
-            log_loss_before=np.full(n, np.nan),
-            since=whole.copy(),
-            uses=whole.copy(),
-            level=np.full(int(self.tasks.max()) + 1 if n else 0, np.nan),
+        self.ledger = Ledger.opened(
+            np.clip(np.asarray(factors, float), self.rule.smallest, self.rule.largest),
+            whole if statuses is None else statuses,
+            int(self.tasks.max()) + 1 if n else 0,
         )
-        self.likes: Likes | None = None
+        unknown = np.full(n, np.nan)
+        self._history = _History(whole.copy(), whole.copy(), unknown.copy(), unknown.copy(), whole.copy())
+        self.likes = likes
         self._seen: list[tuple[np.ndarray, np.ndarray]] = []
 
     # Drawing --------------------------------------------------------------------------------------
@@ -97,7 +112,7 @@ class AdaptiveSelection:
         """Draw without replacement, with probability ∝ S, a share of it from earlier tasks."""
         status = self.ledger.status[ids]
         parked = ids[status == PARKED]
-        waited = epoch - self.ledger.since[parked]
+        waited = epoch - self._history.since[parked]
         due = parked[np.argsort(-waited, kind="stable")]
         checks = due[: min(int((waited >= self.rule.recheck_every).sum()), max(1, self.n_draws // 10))]
         active = ids[status == ACTIVE]
@@ -110,7 +125,7 @@ class AdaptiveSelection:
             drawn.append(due[len(checks) : len(checks) + missing])
         return generator.permutation(np.concatenate(drawn))
 
-    def divide(self, total: int, sizes: list[int]) -> tuple[int, int]:
+    def divide(self, total: int, sizes: Sequence[int]) -> tuple[int, int]:
         """Return the draws from earlier tasks and from the new one, of so many structures of each."""
         if self.new is None:
             return min(total, sizes[0]), 0
@@ -140,7 +155,7 @@ class AdaptiveSelection:
         for i, loss in zip(ids.tolist(), relative.tolist(), strict=True):
             self._use(i, max(loss, 1e-30), epoch)
         for i in np.flatnonzero(
-            (self.ledger.high_uses >= self.rule.suspect_after) & (self.ledger.status == ACTIVE)
+            (self._history.high_uses >= self.rule.suspect_after) & (self.ledger.status == ACTIVE)
         ):
             self._judge(int(i), epoch)
 
@@ -155,104 +170,86 @@ class AdaptiveSelection:
             level[task] = mean if np.isnan(before) else before + (1 - self.rule.memory) * (mean - before)
 
     def _use(self, i: int, loss: float, epoch: int) -> None:
-        book, rule = self.ledger, self.rule
+        book, past, rule = self.ledger, self._history, self.rule
         book.uses[i] += 1
-        last = book.log_loss[i]
+        last = past.log_loss[i]
         now = float(np.log(loss))
-        book.log_loss[i] = now if np.isnan(last) else last + (1 - rule.memory) * (now - last)
+        past.log_loss[i] = now if np.isnan(last) else last + (1 - rule.memory) * (now - last)
         if book.status[i] == PARKED:
-            book.since[i] = epoch
+            past.since[i] = epoch
             if loss >= 1.0:
-                book.status[i], book.low_uses[i], book.factor[i] = ACTIVE, 0, 1.0
+                book.status[i], past.low_uses[i], book.factor[i], book.reason[i] = ACTIVE, 0, 1.0, ""
+            else:
+                self._park(i)
             return
         if loss > rule.raise_above:
             book.factor[i] = min(book.factor[i] * rule.up, rule.largest)
         elif loss < rule.lower_below:
             book.factor[i] = max(book.factor[i] * rule.down, rule.smallest)
         low = book.factor[i] <= rule.smallest and loss < rule.lower_below
-        book.low_uses[i] = book.low_uses[i] + 1 if low else 0
-        if book.low_uses[i] >= rule.redundant_after:
-            book.status[i], book.since[i] = PARKED, epoch
+        past.low_uses[i] = past.low_uses[i] + 1 if low else 0
+        if past.low_uses[i] >= rule.redundant_after:
+            past.since[i] = epoch
+            self._park(i)
         if book.factor[i] < rule.largest:
-            book.high_uses[i] = 0
+            past.high_uses[i] = 0
             return
-        if book.high_uses[i] == 0:
-            book.log_loss_before[i] = book.log_loss[i]
-        book.high_uses[i] += 1
+        if past.high_uses[i] == 0:
+            past.log_loss_before[i] = past.log_loss[i]
+        past.high_uses[i] += 1
+
+    def _park(self, i: int) -> None:
+        book = self.ledger
+        book.status[i] = PARKED
+        book.reason[i] = f"redundant: {self._loss(i)}, at factor {book.factor[i]:.2g}"
 
     def _judge(self, i: int, epoch: int) -> None:
         """Exclude a structure whose loss is far above those of its task and does not fall."""
-        book, rule = self.ledger, self.rule
-        if book.log_loss[i] < book.log_loss_before[i] + np.log1p(-rule.improvement):
-            book.high_uses[i] = 0  # it is being learned: give it time
+        book, past, rule = self.ledger, self._history, self.rule
+        if past.log_loss[i] < past.log_loss_before[i] + np.log1p(-rule.improvement):
+            past.high_uses[i] = 0  # it is being learned: give it time
             return
-        others = book.log_loss[(self.tasks == self.tasks[i]) & np.isfinite(book.log_loss)]
+        others = past.log_loss[(self.tasks == self.tasks[i]) & np.isfinite(past.log_loss)]
         middle = float(np.median(others))
         width = 1.4826 * float(np.median(np.abs(others - middle)))
-        far = book.log_loss[i] > middle + rule.suspect_deviations * width
-        if far and book.log_loss[i] > np.log(rule.suspect_loss) and self._unlike_its_likes(i):
-            book.status[i], book.since[i] = SUSPECT, epoch
+        far = past.log_loss[i] > middle + rule.suspect_deviations * width
+        if far and past.log_loss[i] > np.log(rule.suspect_loss) and self._unlike_its_likes(i):
+            book.status[i], past.since[i] = SUSPECT, epoch
+            book.reason[i] = (
+                f"suspect (wrong label, or more than the model can describe): {self._loss(i)}, "
+                f"not falling in {past.high_uses[i]} uses at the largest factor"
+            )
+
+    def _loss(self, i: int) -> str:
+        loss = np.exp(self._history.log_loss[i])
+        return f"loss {loss:.2g} times the mean of its task in use {self.ledger.uses[i]}"
 
     def _unlike_its_likes(self, i: int) -> bool:
         """Tell whether a loss is far above those of similar structures; one of these may be wrong itself."""
-        book, limit = self.ledger, self.rule.suspect_likes
+        log_loss, limit = self._history.log_loss, self.rule.suspect_likes
         if self.likes is None or not limit or self.likes.near[i, 0] < 0:
             return True
         near = self.likes.near[i]
-        losses = book.log_loss[near[(book.status[near] != SUSPECT) & np.isfinite(book.log_loss[near])]]
+        losses = log_loss[near[(self.ledger.status[near] != SUSPECT) & np.isfinite(log_loss[near])]]
         if len(losses) < len(near) // 2:
             return False  # not before they have been used
         allowed = 2.0 * np.log(limit * self.likes.remoteness[i])
-        return bool(book.log_loss[i] > np.sort(losses)[-2] + allowed)
+        return bool(log_loss[i] > np.sort(losses)[-2] + allowed)
 
-    # Outcome --------------------------------------------------------------------------------------
-
-    def status(self, i: int) -> str:
-        """Return ``active``, ``parked`` or ``suspect``."""
-        return NAMES[int(self.ledger.status[i])]
-
-    def reason(self, i: int) -> str:
-        """Say why a structure is parked or excluded."""
-        book = self.ledger
-        if book.status[i] == ACTIVE:
-            return ""
-        loss = f"loss {np.exp(book.log_loss[i]):.2g} times the mean of its task in use {book.uses[i]}"
-        if book.status[i] == PARKED:
-            return f"redundant: {loss}, at factor {book.factor[i]:.2g}"
-        return (
-            f"suspect (wrong label, or more than the model can describe): {loss}, "
-            f"not falling in {book.high_uses[i]} uses at the largest factor"
-        )
+    # State ----------------------------------------------------------------------------------------
 
     def state(self) -> dict[str, Any]:
         """Return everything that changes, as tensors."""
         seen = [np.concatenate(parts) for parts in zip(*self._seen, strict=True)] if self._seen else []
         return {
-            **{f.name: torch.from_numpy(getattr(self.ledger, f.name).copy()) for f in fields(Ledger)},
+            "ledger": self.ledger.state(),
+            "history": pack(self._history),
             "seen": [torch.from_numpy(a) for a in seen],
         }
 
     def restore(self, state: dict[str, Any]) -> None:
         """Continue from :meth:`state`."""
-        self.ledger = Ledger(**{f.name: state[f.name].numpy().copy() for f in fields(Ledger)})
+        self.ledger.restore(state["ledger"])
+        unpack(self._history, state["history"])
         seen = [a.numpy() for a in state["seen"]]
         self._seen = [(seen[0], seen[1])] if seen else []
-
-
-def outcome(
-    selection: AdaptiveSelection, names: Sequence[str], others: Mapping[int, str] | None = None
-) -> dict[str, Any]:
-    """Return as plain data how many were parked, and the suspects with the reasons.
-
-    Args:
-        selection: after training.
-        names: of the structures.
-        others: reasons of suspects that were found in another way.
-    """
-    found = np.flatnonzero(selection.ledger.status == SUSPECT).tolist()
-    reasons = {i: selection.reason(i) for i in found}
-    reasons.update(others or {})
-    return {
-        "parked": int((selection.ledger.status == PARKED).sum()),
-        "suspects": [{"source": names[i], "reason": reasons[i]} for i in sorted(reasons)],
-    }

@@ -7,11 +7,13 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from lmlp.selection.ledger import Ledger
+
 _WINDOW = 8  # blocks whose structures are mixed
 
 
 class Sampler(Protocol):
-    """Chooses the structures of each step; lifelong strategies plug in here."""
+    """Chooses the structures of each step; the trainer knows no more of it."""
 
     @property
     def n_steps(self) -> int:
@@ -39,6 +41,27 @@ class Sampler(Protocol):
 
     def restore(self, state: dict[str, Any]) -> None:
         """Continue from :meth:`state`."""
+        ...
+
+
+class Strategy(Sampler, Protocol):
+    """A sampler for learning sessions: it draws from earlier tasks and a new one, and keeps a ledger.
+
+    Attributes:
+        ledger: what is known of each structure; memory, balance and report read it.
+        n_draws: structures per epoch and member.
+    """
+
+    ledger: Ledger
+    n_draws: int
+
+    def divide(self, total: int, sizes: Sequence[int]) -> tuple[int, int]:
+        """Return how many of ``total`` draws come from earlier tasks and from the new one.
+
+        Args:
+            total: draws.
+            sizes: structures of earlier tasks, and of the new one.
+        """
         ...
 
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lmlp.training.config import TrainConfig, load_config, make_config
+    from lmlp.training.fresh import train
     from lmlp.training.observer import Observer
-    from lmlp.training.run import train
 
 __all__ = ["Observer", "TrainConfig", "load_config", "make_config", "train"]
 
@@ -18,7 +18,7 @@ _HOME = {
     "TrainConfig": "config",
     "load_config": "config",
     "make_config": "config",
-    "train": "run",
+    "train": "fresh",
 }
 
 

@@ -7,6 +7,7 @@ import time
 
 from torch.optim import Optimizer
 
+from lmlp.dataset.batches import References
 from lmlp.training.config import LossConfig, OptimizerConfig
 from lmlp.training.loss import LossWeights
 
@@ -79,3 +80,9 @@ def loss_weights(config: LossConfig, share: float) -> LossWeights:
     elif config.final_energy is not None:
         energy = energy * (1.0 - share) + config.final_energy * share
     return LossWeights(energy, config.force, config.stress)
+
+
+def wants_forces(references: References, config: LossConfig) -> bool:
+    """Tell whether the loss has terms of forces or stress that some structure has references for."""
+    labeled = references.has_forces.any() or references.has_stress.any()
+    return bool(labeled) and (config.force > 0 or config.stress > 0)

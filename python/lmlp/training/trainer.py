@@ -20,14 +20,16 @@ from lmlp.model.potential import EnsemblePotential
 from lmlp.selection.sampler import Sampler
 from lmlp.training.average import BestWeights, Swapped, WeightAverage
 from lmlp.training.config import TrainConfig
+from lmlp.training.gradients import Gradients, StructureWeights
 from lmlp.training.interrupt import InterruptFlag
 from lmlp.training.loss import LossWeights, structure_errors, structure_losses
 from lmlp.training.metrics import ErrorSums
 from lmlp.training.optimizer import Pace, make_optimizer
-from lmlp.training.schedule import Progress, loss_weights, set_step_size
+from lmlp.training.schedule import Progress, loss_weights, set_step_size, wants_forces
 from lmlp.training.workers import Workers
 
 _NAMED = 5
+Regularizer = Callable[[Sequence[Tensor]], None]  # gets the weights, adds to their gradients
 
 
 @dataclass
@@ -63,6 +65,8 @@ class Trainer:
         split: validation structures of each member.
         workers: processes that train together; default this one alone.
         paces: how the networks of each element learn; default all alike.
+        structure_weights: factors on the shares of structures in the loss; default 1.
+        regularizer: adds to the gradients.
     """
 
     def __init__(
@@ -76,6 +80,8 @@ class Trainer:
         *,
         workers: Workers | None = None,
         paces: Sequence[Pace] | None = None,
+        structure_weights: StructureWeights | None = None,
+        regularizer: Regularizer | None = None,
     ) -> None:
         self.workers = workers or Workers()
         self.config = config
@@ -86,14 +92,15 @@ class Trainer:
         self.split = split
         self.parameters: list[Tensor] = list(potential.network.parameters())
         self.optimizer = make_optimizer(config, potential, store.dataset.counts.sum(axis=0), paces)
-        self.regularizer: Callable[[Sequence[Tensor]], None] | None = None  # adds to the gradients
-        self.structure_weights: Callable[[np.ndarray], np.ndarray] | None = None  # in the loss, by structure
+        self.regularizer = regularizer
         self.average = WeightAverage(self.parameters, config.average)
         self.best = BestWeights(self.parameters, potential.n_members)
         self.position = Position(ErrorSums(potential.n_members))
         self._batch_sums = torch.zeros_like(self.position.sums.values)
-        labeled = references.has_forces.any() or references.has_stress.any()
-        self.with_forces = bool(labeled) and (config.loss.force > 0 or config.loss.stress > 0)
+        self.with_forces = wants_forces(references, config.loss)
+        self._gradients = Gradients(
+            potential, store, references, self.workers, forces=self.with_forces, weights=structure_weights
+        )
 
     # One step -------------------------------------------------------------------------------------
 
@@ -104,42 +111,13 @@ class Trainer:
             structures in the order of the members, and their losses.
 
         Raises:
-            TrainingError: names the structures whose loss or gradient is not finite.
+            TrainingError: names the structures whose loss is not finite.
         """
-        mine = self.workers.share(groups)
-        batch, labels = make_batch(self.store, self.references, mine, sizes=[len(g) for g in groups])
-        prediction = self.potential.predict(batch, forces=self.with_forces, differentiable=True)
-        errors = structure_errors(prediction, batch, labels)
-        found = errors.loss(weights)
-        shares = labels.weights
-        if self.structure_weights is not None:
-            shares = shares * torch.from_numpy(self.structure_weights(np.concatenate(mine))).to(found)
-        total = (found * shares).sum()
-        ids = np.concatenate(groups)
-        losses = self._collect(groups, found, ErrorSums.of(errors, found, batch, labels, len(groups)))
+        self.optimizer.zero_grad()
+        ids, losses, self._batch_sums = self._gradients(groups, weights)
         if not np.isfinite(losses).all():
             raise TrainingError(self._blame(ids[~np.isfinite(losses)], "the loss is not finite"))
-        self.optimizer.zero_grad()
-        total.backward()
-        self._add_gradients()
         return ids, losses
-
-    def _collect(self, groups: Sequence[np.ndarray], found: Tensor, sums: Tensor) -> np.ndarray:
-        """Put together the losses of a batch, and its errors, from all processes."""
-        losses = torch.zeros(sum(len(g) for g in groups), dtype=torch.float64)
-        losses[torch.from_numpy(self.workers.positions(groups))] = found.detach().double()
-        self.workers.add([losses, sums])
-        self._batch_sums = sums
-        return losses.numpy()
-
-    def _add_gradients(self) -> None:
-        """Sum the gradients of all processes; one that has no structure of an element has none."""
-        if self.workers.size == 1:
-            return
-        for p in self.parameters:
-            if p.requires_grad and p.grad is None:
-                p.grad = torch.zeros_like(p)
-        self.workers.add([p.grad for p in self.parameters if p.grad is not None])
 
     def step(self, groups: Sequence[np.ndarray], share: float) -> None:
         """Take one step of the optimizer; nothing is changed if an error is raised."""
@@ -150,9 +128,8 @@ class Trainer:
         grads = [p.grad for p in self.parameters if p.grad is not None]
         norms = torch.stack(torch._foreach_norm(grads))
         if not torch.isfinite(norms).all():
-            raise TrainingError(
-                self._blame(self._bad_gradients(groups, weights), "the gradient is not finite")
-            )
+            bad = self._gradients.not_finite(groups, weights)
+            raise TrainingError(self._blame(bad, "the gradient is not finite"))
         if self.config.optimizer.gradient_clip is not None:
             _clip(grads, self.config.optimizer.gradient_clip)
         set_step_size(self.optimizer, self.config.optimizer, share)
@@ -161,18 +138,6 @@ class Trainer:
         self.position.sums.values += self._batch_sums
         self.position.evaluations += len(ids)
         self.sampler.observe(ids, losses)
-
-    def _bad_gradients(self, groups: Sequence[np.ndarray], weights: LossWeights) -> np.ndarray:
-        """Find the structures that alone give a gradient that is not finite."""
-        nothing = np.zeros(0, dtype=np.int64)
-        bad = []
-        for m, ids in enumerate(groups):
-            for i in ids:
-                alone = [np.array([i]) if k == m else nothing for k in range(len(groups))]
-                self.gradients(alone, weights)
-                if not all(torch.isfinite(p.grad).all() for p in self.parameters if p.grad is not None):
-                    bad.append(i)
-        return np.array(bad, dtype=np.int64)
 
     def _blame(self, ids: np.ndarray, what: str) -> str:
         names = [

@@ -1,0 +1,13 @@
+"""The strategies by which a learning session can draw; another one is a class and a line here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from lmlp.selection.adaptive import AdaptiveSelection
+from lmlp.selection.sampler import Strategy
+
+# name in the settings -> class; all are made with the arguments of AdaptiveSelection
+STRATEGIES: dict[str, Callable[..., Strategy]] = {
+    "adaptive": AdaptiveSelection,
+}
