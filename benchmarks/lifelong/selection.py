@@ -47,8 +47,8 @@ def main(given: list[str] | None = None) -> None:
 def run(arguments: argparse.Namespace, budget: int, selection: str, seed: int) -> dict[str, Any]:
     """Train and test one model."""
     from lmlp.export.model_file import write_model_file
-    from lmlp.training import Observer, make_config
-    from lmlp.training.run import Run
+    from lmlp.training import make_config
+    from lmlp.training import train as train_model
     from lmlp.training.state.log import read_log
 
     train = [str(data_folder() / f) for f in arguments.train]
@@ -66,8 +66,7 @@ def run(arguments: argparse.Namespace, budget: int, selection: str, seed: int) -
     )
     per_epoch = _n_structures(train) * (1.0 if config.selection is None else config.selection.share)
     config = config.model_copy(update={"epochs": max(1, round(budget / per_epoch))})
-    training = Run(config, Observer())
-    write_model_file(training.train(), config.output)
+    write_model_file(train_model(config), config.output)
     *_, end = read_log(config.log)
     return {
         "selection": selection,

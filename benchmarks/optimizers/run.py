@@ -29,7 +29,9 @@ from lmlp.evaluation import evaluate
 from lmlp.evaluation.tables import error_table
 from lmlp.io import read_structures
 from lmlp.structure import Structure
-from lmlp.training import Observer, make_config
+from lmlp.training import make_config
+from lmlp.training.context import Context
+from lmlp.training.fresh import fresh_plan
 from lmlp.training.run import Run
 from lmlp.training.state.log import read_log
 
@@ -113,9 +115,8 @@ def cpu_per_step(settings: dict[str, Any], output: Path) -> dict[str, float]:
     trainers, seconds = {}, {name: [] for name in GRID}
     for name, (_, steps) in GRID.items():
         config = configuration(settings, name, steps[0], 1)
-        prepared = Run(make_config({**config, "output": str(output / f"{name}-steps.pt")}), Observer())
-        prepared.prepare()
-        trainers[name] = prepared.trainer
+        context = Context(make_config({**config, "output": str(output / f"{name}-steps.pt")}))
+        trainers[name] = Run(fresh_plan(context), context).trainer
     for epoch in range(TIMED_STEPS):
         for groups in trainers["core"].sampler.batches(epoch):
             for name, trainer in trainers.items():

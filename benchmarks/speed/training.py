@@ -60,6 +60,8 @@ def run(case: dict[str, Any]) -> dict[str, float]:
 def measure(case: dict[str, Any]) -> dict[str, float]:
     """Train some epochs; seconds of the fastest one."""
     from lmlp.training import Observer, make_config
+    from lmlp.training.context import Context
+    from lmlp.training.fresh import fresh_plan
     from lmlp.training.run import Run
 
     model: dict[str, Any] = {"members": case["members"]}
@@ -86,11 +88,11 @@ def measure(case: dict[str, Any]) -> dict[str, float]:
             }
         )
         start = time.perf_counter()
-        training = Run(config, Clock())
-        training.prepare()
+        context = Context(config, Clock())
+        training = Run(fresh_plan(context), context)
         prepared = time.perf_counter() - start
         times.append((time.perf_counter(), time.process_time()))
-        training._train(0.0)
+        training.train()
         n_steps = training.trainer.sampler.n_steps
     pairs = list(pairwise(times))
     wall = min(b[0] - a[0] for a, b in pairs[1:] or pairs)

@@ -14,6 +14,7 @@ import torch
 
 from lmlp.selection.ledger import ACTIVE, PARKED, SUSPECT, Ledger, pack, unpack
 from lmlp.selection.rule import SelectionRule
+from lmlp.selection.sampler import divided
 from lmlp.selection.similar import Likes
 
 
@@ -129,9 +130,7 @@ class AdaptiveSelection:
         """Return the draws from earlier tasks and from the new one, of so many structures of each."""
         if self.new is None:
             return min(total, sizes[0]), 0
-        old = min(round(self.old_share * total), sizes[0])
-        fresh = min(total - old, sizes[1])
-        return min(total - fresh, sizes[0]), fresh
+        return divided(total, sizes, self.old_share)
 
     def _weighted(self, ids: np.ndarray, count: int, generator: np.random.Generator) -> np.ndarray:
         """Draw ``count`` without replacement (Efraimidis & Spirakis: largest log(u)/S)."""

@@ -65,6 +65,19 @@ class Strategy(Sampler, Protocol):
         ...
 
 
+def divided(total: int, sizes: Sequence[int], old_share: float) -> tuple[int, int]:
+    """Divide draws between earlier tasks and the new one; what one of them lacks goes to the other.
+
+    Args:
+        total: draws.
+        sizes: structures of earlier tasks, and of the new one; none is drawn twice.
+        old_share: share of the earlier tasks.
+    """
+    old = min(round(old_share * total), sizes[0])
+    fresh = min(total - old, sizes[1])
+    return min(total - fresh, sizes[0]), fresh
+
+
 class ShuffledBatches:
     """Every member passes through its own structures in its own random order.
 

@@ -109,14 +109,12 @@ def test_a_failing_run_keeps_the_old_model_and_tells_where_its_state_is(folder):
 def test_interrupt_says_how_to_go_on(folder, monkeypatch):
     import lmlp.training.run as module
 
-    original = module.Run.prepare
-
-    def interrupted(self):
+    def interrupted(*arguments, **more):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(module.Run, "prepare", interrupted)
-    assert "Stopped before training began" in run(folder / "config.yaml")
-    monkeypatch.setattr(module.Run, "prepare", original)
+    with monkeypatch.context() as patch:
+        patch.setattr("lmlp.training.fresh.read_dataset", interrupted)
+        assert "Stopped before training began" in run(folder / "config.yaml")
     save = module.Run._save
 
     def save_and_stop(self, results=None):

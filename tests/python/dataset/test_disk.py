@@ -62,11 +62,11 @@ def test_the_model_is_bit_by_bit_that_of_data_in_memory(tmp_path, kind, dtype):
         config = settings(folder, structures, **MORE, **files, stream=how, dtype=dtype)
         models.append(train(config))
         runs.append(prepared(config))
-    assert isinstance(runs[1].dataset.forces, np.memmap)
+    assert isinstance(runs[1].plan.dataset.forces, np.memmap)
     assert isinstance(runs[1].trainer.store._file._rows, np.memmap)
     assert runs[1].trainer.store.n_bytes == 0
-    assert runs[0].fingerprint == runs[1].fingerprint
-    for a, b in zip(runs[0].dataset.structures[:20], runs[1].dataset.structures[:20], strict=True):
+    assert runs[0].plan.fingerprint == runs[1].plan.fingerprint
+    for a, b in zip(runs[0].plan.dataset.structures[:20], runs[1].plan.dataset.structures[:20], strict=True):
         assert (a.source, a.energy) == (b.source, b.energy)
         for name in ("numbers", "positions", "cell", "pbc", "forces", "stress"):
             x, y = getattr(a, name), getattr(b, name)
@@ -82,7 +82,7 @@ def test_converted_once_and_again_when_a_file_has_changed(tmp_path):
     def said():
         ear = Ear()
         run = prepared(config, observer=ear)
-        assert isinstance(run.dataset, StreamedDataset)
+        assert isinstance(run.plan.dataset, StreamedDataset)
         return ear.said
 
     first = said()
@@ -114,9 +114,11 @@ def test_resumes_and_refuses_other_data(tmp_path):
 
 
 def test_streams_by_itself_when_memory_is_short(tmp_path):
-    assert isinstance(prepared(settings(tmp_path, clusters(20), memory_budget=5000)).dataset, StreamedDataset)
+    assert isinstance(
+        prepared(settings(tmp_path, clusters(20), memory_budget=5000)).plan.dataset, StreamedDataset
+    )
     assert not isinstance(
-        prepared(settings(tmp_path, clusters(20), memory_budget=10**8)).dataset, StreamedDataset
+        prepared(settings(tmp_path, clusters(20), memory_budget=10**8)).plan.dataset, StreamedDataset
     )
 
 

@@ -117,8 +117,8 @@ def test_a_run_says_what_it_keeps(tmp_path, seed, stream):
     structures[12] = rare
     ear = Ear()
     run = prepared(settings(tmp_path, structures, seed=seed, holdout_fraction=0.5, stream=stream), ear)
-    assert all(12 in mine for mine in run.split.train)
-    assert len(run.split.holdout) == 15
+    assert all(12 in mine for mine in run.plan.split.train)
+    assert len(run.plan.split.holdout) == 15
     said = [text for text in ear.said if text.startswith("H occurs in one structure only")]
     assert len(said) == 1
     assert "train.xyz:12" in said[0]
@@ -144,8 +144,8 @@ def test_held_out_files_are_what_they_are(tmp_path):
     write_structures(tmp_path / "valid.xyz", [label([1, 8], PAIR), *oxygen(3)])
     structures = [*oxygen(30), label([1, 8], PAIR)]
     run = prepared(settings(tmp_path, structures, valid=str(tmp_path / "valid.xyz"), valid_fraction=0.6))
-    assert run.split.holdout.tolist() == [31, 32, 33, 34]
-    assert all(30 in mine for mine in run.split.train)
+    assert run.plan.split.holdout.tolist() == [31, 32, 33, 34]
+    assert all(30 in mine for mine in run.plan.split.train)
 
 
 def test_too_few(tmp_path):

@@ -1,11 +1,14 @@
 """Weights of the tasks in the loss: what they are, that they reach the gradient, and that they help."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from lmlp.lifelong.balance import TaskBalance, task_levels
 from lmlp.selection.adaptive import AdaptiveSelection
 from lmlp.selection.rule import SelectionRule
+from lmlp.training.run import Run
 from lmlp.training.schedule import loss_weights
 
 from tests.python.training.toy import clusters, prepared, settings
@@ -58,7 +61,8 @@ def test_a_task_without_a_level_counts_like_the_mean():
 
 
 def test_weights_multiply_the_loss_of_each_structure(tmp_path):
-    trainer = prepared(settings(tmp_path, clusters(24), dtype="float64")).trainer
+    run = prepared(settings(tmp_path, clusters(24), dtype="float64"))
+    trainer = run.trainer
     ids = [np.array([0, 3]), np.array([5, 1])]
     weights = loss_weights(trainer.config.loss, 0.0)
 
@@ -68,7 +72,8 @@ def test_weights_multiply_the_loss_of_each_structure(tmp_path):
 
     factors = np.arange(24) + 0.5
     singles = [gradient([np.array([a]), np.array([b])]).clone() for a, b in zip(*ids, strict=True)]
-    trainer.structure_weights = lambda i: factors[i]
+    weighted = replace(run.plan, structure_weights=lambda i: factors[i])
+    trainer = Run(weighted, run.context).trainer
     both = gradient(ids).clone()
     members = torch.cat([torch.arange(2).repeat_interleave(p[0].numel()) for p in trainer.parameters])
     expected = sum(
@@ -82,11 +87,11 @@ def test_level_is_the_mean_loss_of_a_task(tmp_path):
     tasks = np.repeat([0, 1], 12)
     weights = loss_weights(trainer.config.loss, 1.0)
     trained = np.arange(20)
-    levels = task_levels(trainer, tasks, trained, seed=1)
+    levels = task_levels(trainer.losses, tasks, trained, seed=1)
     for task in (0, 1):
         losses = []
         for i in trained[tasks[trained] == task]:
             losses.append(trainer.gradients([np.array([i])] * 2, weights)[1].mean())
         clipped = np.minimum(losses, 10 * np.median(losses))
         assert levels[task] == pytest.approx(np.mean(clipped), rel=1e-9)
-    assert np.isnan(task_levels(trainer, tasks, np.arange(5), seed=1)[1])
+    assert np.isnan(task_levels(trainer.losses, tasks, np.arange(5), seed=1)[1])

@@ -7,13 +7,12 @@ from lmlp.export.model_file import write_model_file
 from lmlp.io import read_structures, write_structures
 from lmlp.lifelong.learn import learn, make_learn_config
 from lmlp.lifelong.memory import Memory
-from lmlp.lifelong.plan import LearnRun
 from lmlp.selection.check_suspects import check_outliers, relative_outliers
 from lmlp.selection.rule import SelectionRule
 from lmlp.selection.similar import Likes, find_likes
-from lmlp.training import Observer, train
+from lmlp.training import train
 
-from tests.python.lifelong.oxygen import learn_values, oxygen, with_hydrogen
+from tests.python.lifelong.oxygen import learn_values, oxygen, prepared_session, with_hydrogen
 from tests.python.training.toy import settings
 
 
@@ -135,19 +134,17 @@ def test_wrong_energies_that_the_losses_do_not_show(start):
     # nothing more is learned from it
     write_structures(start / "more.xyz", with_hydrogen(20, seed=6))
     more = {"start": str(start / "next.pt"), "data": str(start / "more.xyz"), "task": "more", "epochs": 2}
-    again = LearnRun(
-        make_learn_config({**values, **more, "old": [], "output": str(start / "last.pt")}), Observer()
-    )
-    again.train()
-    used = np.unique(np.concatenate(again.split.train))
-    sources = {again.dataset.structures[i].source.rpartition("/")[2] for i in used}
+    again, run = prepared_session({**values, **more, "old": [], "output": str(start / "last.pt")})
+    run.train()
+    used = np.unique(np.concatenate(run.plan.split.train))
+    sources = {run.plan.dataset.structures[i].source.rpartition("/")[2] for i in used}
     assert f"new.xyz:{learned}" not in sources
     assert f"new.xyz:{order[21]}" in sources
     # structures are compared with those of their own task
-    near = again.trainer.sampler.likes.near
+    near = again.strategy.likes.near
     compared = used[near[used, 0] >= 0]
     assert len(compared) > 40
-    assert (again.task_of[near[compared]] == again.task_of[compared][:, None]).all()
+    assert (again.session.task_of[near[compared]] == again.session.task_of[compared][:, None]).all()
 
 
 def _names(rows):

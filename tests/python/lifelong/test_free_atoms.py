@@ -10,11 +10,11 @@ from lmlp.export.model_file import read_model_file, write_model_file
 from lmlp.io import read_structures, write_structures
 from lmlp.lifelong.learn import learn, make_learn_config
 from lmlp.lifelong.memory import Addition, Memory, Update
-from lmlp.lifelong.plan import LearnRun, NothingNew
+from lmlp.lifelong.session import NothingNew
 from lmlp.model.free_atoms import switching_density
 from lmlp.training import Observer
 
-from tests.python.lifelong.oxygen import learn_values, oxygen, with_hydrogen
+from tests.python.lifelong.oxygen import learn_values, opened, oxygen, prepared_session, with_hydrogen
 from tests.python.training.test_free_atoms import HYDROGEN, OXYGEN, lone
 from tests.python.training.test_resume import StopAt, _same_model
 from tests.python.training.toy import OFFSET
@@ -149,10 +149,9 @@ def test_old_data_of_free_atoms_alone(start):
 def test_checks_of_old_data_are_those_that_training_held_out(start):
     """Also with free atoms, which the training left out before it drew."""
     put(start, old=ATOMS[:1])
-    run = LearnRun(make_learn_config(learn_values(start)), Observer())
-    run.prepare()
+    session, _ = opened(make_learn_config(learn_values(start)))
     held_out = np.random.default_rng([1, 0]).permutation(30)[:3]
-    checks = [e.source.rpartition(":")[2] for e in run.entries if e.role == "check"]
+    checks = [e.source.rpartition(":")[2] for e in session.entries if e.role == "check"]
     assert sorted(map(int, checks)) == sorted(1 + held_out)
 
 
@@ -161,9 +160,8 @@ def test_the_only_structure_of_a_new_element_is_learned(start, seed):
     write_structures(start / "new.xyz", [*oxygen(12, seed=8), with_hydrogen(1, seed=5)[0]])
     ear = Ear()
     more = {"seed": seed, "check_fraction": 0.6, "valid_fraction": 0.3}
-    run = LearnRun(make_learn_config(learn_values(start, **more)), ear)
-    run.prepare()
-    last = len(run.dataset) - 1
-    assert run.dataset.counts[last, 1] > 0
-    assert all(last in mine for mine in run.split.train)
+    _, run = prepared_session(learn_values(start, **more), ear)
+    last = len(run.plan.dataset) - 1
+    assert run.plan.dataset.counts[last, 1] > 0
+    assert all(last in mine for mine in run.plan.split.train)
     assert "H occurs in one structure only" in ear.said

@@ -20,13 +20,12 @@ from lmlp.lifelong.base import load_model
 from lmlp.lifelong.continuation import Options, continued_map, continued_potential, extended_elements
 from lmlp.lifelong.learn import learn, make_learn_config, report_path
 from lmlp.lifelong.memory import Memory
-from lmlp.lifelong.plan import LearnRun
 from lmlp.lifelong.regularization import ElasticWeights
 from lmlp.training import Observer, train
 from lmlp.training.config import make_config
 from typer.testing import CliRunner
 
-from tests.python.lifelong.oxygen import learn_values, oxygen, with_hydrogen
+from tests.python.lifelong.oxygen import learn_values, oxygen, prepared_session, with_hydrogen
 from tests.python.training.test_resume import _same_model
 from tests.python.training.toy import SPEC, clusters, label, settings
 
@@ -233,14 +232,13 @@ def _groups(run):
     """Options of the optimizer for the first weights of each element."""
     network = run.trainer.potential.network
     groups = {id(p): g for g in run.trainer.optimizer.param_groups for p in g["params"]}
-    return [groups[id(network.weights[e * network.n_layers])] for e in range(len(run.dataset.elements))]
+    return [groups[id(network.weights[e * network.n_layers])] for e in range(len(run.plan.dataset.elements))]
 
 
 def test_new_elements_take_longer_steps_and_the_known_ones_shorter_ones_by_tasks(start):
-    run = LearnRun(make_learn_config(learn_values(start, epochs=1)), Observer())
-    run.train()
-    config = run.config.optimizer
-    assert run.dataset.elements == ["O", "H"]
+    learning, run = prepared_session(learn_values(start, epochs=1))
+    config = learning.session.config.optimizer
+    assert run.plan.dataset.elements == ["O", "H"]
     assert config.frozen > 0
     assert config.new_factor > 1
     old, new = _groups(run)
@@ -250,12 +248,11 @@ def test_new_elements_take_longer_steps_and_the_known_ones_shorter_ones_by_tasks
     for k in (2, 3, 4, 5, 6):
         write_structures(start / "more.xyz", oxygen(4, seed=10 + k))
         values = {"start": str(start / "next.pt"), "data": str(start / "more.xyz"), "task": f"more-{k}"}
-        more = make_learn_config(learn_values(start, epochs=1, **values))
-        run = LearnRun(more, Observer())
-        run.train()
+        more = learn_values(start, epochs=1, **values)
+        _, run = prepared_session(more)
         assert [g["step_factor"] for g in _groups(run)] == [min(k, 4) ** -0.5] * 2
         assert [g["frozen"] for g in _groups(run)] == [config.frozen] * 2
-        learn(more)
+        learn(make_learn_config(more))
 
 
 def test_springs_hold_what_matters(start):

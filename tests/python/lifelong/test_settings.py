@@ -11,12 +11,11 @@ from lmlp.lifelong.base import completed, load_model, make_learn_config, session
 from lmlp.lifelong.batches import Batch, learn_stream
 from lmlp.lifelong.config import LearnConfig
 from lmlp.lifelong.learn import learn
-from lmlp.lifelong.plan import LearnRun
-from lmlp.training import Observer, train
+from lmlp.training import train
 from lmlp.training.config import merge
 from typer.testing import CliRunner
 
-from tests.python.lifelong.oxygen import learn_values, oxygen
+from tests.python.lifelong.oxygen import learn_values, opened, oxygen
 from tests.python.training.test_resume import StopAt
 from tests.python.training.toy import settings
 
@@ -89,6 +88,7 @@ OTHER = {
     "old": ["old.xyz"],
     "task": "other",
     "frames": [0, 5],
+    "strategy": "uniform",
     "networks": "all",
     "balance": 0.1,
     "ewc": 1.0,
@@ -209,12 +209,12 @@ def _seen(config):
 
 def test_loss_and_decorrelation_come_from_the_model_in_python_too(other):
     plain = make_learn_config(learn_values(other, epochs=1))
-    run = LearnRun(plain, Observer())
-    assert _seen(run.config) == (7.0, 2.0, 0.5, 4.0)
-    assert run.config == session_config(learn_values(other, epochs=1))
+    session, _ = opened(plain)
+    assert _seen(session.config) == (7.0, 2.0, 0.5, 4.0)
+    assert session.config == session_config(learn_values(other, epochs=1))
     given = {"loss": {"energy": 10.0}, "model": {"decorrelation": 10.0}}  # as the defaults, but said
-    run = LearnRun(make_learn_config(learn_values(other, epochs=1, **given)), Observer())
-    assert _seen(run.config) == (10.0, 2.0, 0.5, 10.0)
+    session, _ = opened(make_learn_config(learn_values(other, epochs=1, **given)))
+    assert _seen(session.config) == (10.0, 2.0, 0.5, 10.0)
     outcome = learn(plain)
     written = outcome.model.provenance["config"]
     assert (written["loss"]["energy"], written["model"]["decorrelation"]) == (7.0, 4.0)
@@ -227,8 +227,8 @@ def test_a_resumed_session_keeps_what_it_took_over(other):
     with pytest.raises(KeyboardInterrupt):
         learn(config, observer=StopAt(20))
     train(settings(other, oxygen(30), epochs=1, elements=["O"]))  # the model is another one meanwhile
-    run = LearnRun(config, Observer(), resume=True)
-    assert _seen(run.config) == (7.0, 3.0, 0.5, 4.0)
+    session, _ = opened(config, resume=True)
+    assert _seen(session.config) == (7.0, 3.0, 0.5, 4.0)
     assert learn(config, resume=True).report["task"] == "new"
 
 

@@ -9,12 +9,11 @@ from lmlp.selection.adaptive import AdaptiveSelection
 from lmlp.selection.rule import SelectionRule
 from lmlp.selection.similar import likes_by_task
 from lmlp.training import Observer, make_config
-from lmlp.training.run import Run
 from lmlp.training.state.checkpoint import load_checkpoint
 from lmlp.training.state.log import read_log
 
 from tests.python.training.test_resume import StopAt, _same_model, _same_state
-from tests.python.training.toy import clusters, settings
+from tests.python.training.toy import clusters, prepared, settings
 
 N = 200
 
@@ -40,7 +39,11 @@ def _play(selection, losses, epochs, first=0):
 def _same_ledger(a, b) -> bool:
     assert not a["seen"]
     assert not b["seen"]
-    return all(np.array_equal(a[k].numpy(), b[k].numpy(), equal_nan=True) for k in a if k != "seen")
+
+    def same(x, y):
+        return x == y if isinstance(x, list) else np.array_equal(x.numpy(), y.numpy(), equal_nan=True)
+
+    return all(same(a[part][k], b[part][k]) for part in ("ledger", "history") for k in a[part])
 
 
 def _broad(n=N, seed=0):
@@ -88,7 +91,7 @@ def test_redundant_are_parked_looked_at_again_and_come_back():
     assert parked[:60].mean() > 0.9
     assert not parked[60:].any()
     first = int(np.flatnonzero(parked)[0])
-    assert selection.reason(first).startswith("redundant: loss 0.1")
+    assert selection.ledger.reason[first].startswith("redundant: loss 0.1")
     # they cost little, but each is used once per ten epochs or whenever its turn comes
     uses = _play(selection, losses, 60, first=120)
     again = uses[parked]
@@ -108,7 +111,7 @@ def test_wrong_labels_are_suspected_hard_structures_are_not():
     _play(selection, losses, 80)
     suspects = np.flatnonzero(selection.ledger.status == 2)
     assert suspects.tolist() == wrong.tolist()
-    assert "not falling in 1" in selection.reason(0)
+    assert "not falling in 1" in selection.ledger.reason[0]
     drawn = {int(i) for s in selection.batches(80) for m in s for i in m}
     assert not drawn & set(wrong.tolist())
     # without outliers nobody is accused, however hard
@@ -148,11 +151,11 @@ def test_nobody_is_accused_before_the_likes_have_been_used():
     selection.ledger.status[near[:5]] = 2  # excluded, and none of the others used
     selection.members = [np.setdiff1d(np.arange(N), near)] * 4
     _play(selection, losses, 80)
-    assert selection.status(7) == "active"
+    assert selection.ledger.status_name(7) == "active"
     selection.members = [np.arange(N)] * 4
     selection.ledger.status[near] = 0
     _play(selection, losses, 20, first=80)
-    assert selection.status(7) == "suspect"
+    assert selection.ledger.status_name(7) == "suspect"
 
 
 def test_what_is_still_being_learned_is_no_suspect():
@@ -162,7 +165,7 @@ def test_what_is_still_being_learned_is_no_suspect():
         losses[7] = 60.0 * 0.9**epoch + 1.0
         _play(selection, losses, 1, first=epoch)
     assert selection.ledger.uses[7] > 40
-    assert selection.status(7) == "active"
+    assert selection.ledger.status_name(7) == "active"
 
 
 def test_outliers_do_not_carry_the_mean_away():
@@ -230,16 +233,16 @@ def test_interrupted_training_goes_on_exactly(tmp_path):
     for folder in ("straight", "broken"):
         (tmp_path / folder).mkdir()
     straight = settings(tmp_path / "straight", clusters(24), epochs=12, selection=RULE)
-    run = Run(straight, Observer())
+    run = prepared(straight)
     expected = run.train()
     sampler = run.trainer.sampler
     assert (sampler.ledger.status == 1).any()  # the state that must survive is not the first one
     assert sampler.ledger.uses.sum() == 12 * 2 * sampler.n_draws
     broken = settings(tmp_path / "broken", clusters(24), epochs=12, selection=RULE)
     with pytest.raises(KeyboardInterrupt):
-        Run(broken, StopAt(20)).train()
+        prepared(broken, StopAt(20)).train()
     assert load_checkpoint(broken.checkpoint)["position"][1] > 0  # in mid-epoch
-    model = Run(broken, Observer(), resume=True).train()
+    model = prepared(broken, resume=True).train()
     assert _same_model(model, expected)
     a, b = load_checkpoint(broken.checkpoint), load_checkpoint(straight.checkpoint)
     assert _same_state(a, b)
@@ -254,7 +257,7 @@ def test_interrupted_training_goes_on_exactly(tmp_path):
 
 def test_validation_now_and_then_and_at_the_end(tmp_path):
     config = settings(tmp_path, clusters(24), epochs=7, valid_every=3)
-    run = Run(config, Observer())
+    run = prepared(config)
     run.train()
     epochs = [r for r in read_log(config.log) if r["type"] == "epoch"]
     assert [bool(r["valid"]) for r in epochs] == [False, False, True, False, False, True, True]
@@ -262,12 +265,12 @@ def test_validation_now_and_then_and_at_the_end(tmp_path):
 
 
 def test_a_run_knows_who_is_alike(tmp_path):
-    run = Run(settings(tmp_path, clusters(30), epochs=1, selection=RULE), Observer())
+    run = prepared(settings(tmp_path, clusters(30), epochs=1, selection=RULE))
     run.train()
-    pool = np.unique(np.concatenate(run.split.train))
+    pool = np.unique(np.concatenate(run.plan.split.train))
     near = run.trainer.sampler.likes.near
     assert set(near[pool].ravel()) <= set(pool.tolist())
-    assert (near[run.split.holdout] == -1).all()
+    assert (near[run.plan.split.holdout] == -1).all()
 
 
 def test_a_wrong_label_is_named_at_the_end(tmp_path):
@@ -283,7 +286,7 @@ def test_a_wrong_label_is_named_at_the_end(tmp_path):
     config = settings(
         tmp_path, structures, epochs=70, selection=rule, valid_fraction=0.0, holdout_fraction=0.0
     )
-    Run(config, Ear()).train()
+    prepared(config, Ear()).train()
     suspects = read_log(config.log)[-1]["selection"]["suspects"]
     # few structures and tiny networks: some that are merely hard are accused as well
     named = {s["source"].rpartition(":")[2]: s["reason"] for s in suspects}

@@ -10,12 +10,10 @@ from lmlp.export.model_file import write_model_file
 from lmlp.selection import similar
 from lmlp.selection.energy_suspects import unlike_neighbors
 from lmlp.selection.similar import structure_points
-from lmlp.training import Observer
-from lmlp.training.run import Run
 from lmlp.training.state.log import read_log
 
 from tests.python.lifelong.oxygen import oxygen
-from tests.python.training.toy import clusters, settings
+from tests.python.training.toy import clusters, prepared, settings
 
 
 @pytest.fixture
@@ -120,12 +118,12 @@ def test_large_sets_are_compared_piecewise_with_a_draw(kinds, monkeypatch):
 def test_errors_and_points_of_a_run(tmp_path):
     given = clusters(60, seed=4)
     given[9] = replace(given[9], energy=None)
-    run = Run(settings(tmp_path, given, epochs=4), Observer())
-    write_model_file(run.train(), run.config.output, verify=False)
+    run = prepared(settings(tmp_path, given, epochs=4))
+    write_model_file(run.train(), run.plan.config.output, verify=False)
     ids = np.array([3, 9, 20])
     with run.trainer.using(run.trainer.best.values):
         errors = run.trainer.energy_errors(ids)
-    results = evaluate(run.config.output, [run.dataset.structures[i] for i in ids]).results
+    results = evaluate(run.plan.config.output, [run.plan.dataset.structures[i] for i in ids]).results
     assert np.isnan(errors[1])
     for error, result in zip(errors[[0, 2]], (results[0], results[2]), strict=True):
         assert error == pytest.approx(result.energy_error, abs=1e-6)  # single precision in training
@@ -154,7 +152,7 @@ def test_a_wrong_energy_is_named_when_training_ends(tmp_path):
             valid_fraction=0.0,
             holdout_fraction=0.0,
         )
-        Run(config, Observer()).train()
+        prepared(config).train()
         suspects = read_log(config.log)[-1]["selection"]["suspects"]
         found[limit] = {s["source"].rpartition(":")[2]: s["reason"] for s in suspects}
     assert list(found[4.0]) == ["11"]

@@ -14,7 +14,7 @@ from lmlp.training.state.checkpoint import load_checkpoint, load_model_data
 from lmlp.training.state.log import read_log
 
 from tests.python.training.test_resume import StopAt
-from tests.python.training.toy import clusters, crystals, label, settings
+from tests.python.training.toy import clusters, crystals, label, prepared, settings
 
 STRUCTURES = clusters(40)
 DIVERGING = {
@@ -82,11 +82,9 @@ class Spoiler(Observer):
 
 @pytest.mark.parametrize("value", [1e9, float("nan")])
 def test_one_member_is_enough(tmp_path, value):
-    from lmlp.training.run import Run
-
     config = settings(tmp_path, STRUCTURES, epochs=2)
     spoiler = Spoiler(config, value)
-    run = spoiler.run = Run(config, spoiler)
+    run = spoiler.run = prepared(config, spoiler)
     with pytest.raises(DivergedError, match=r"far beyond|not finite"):
         run.train()
 

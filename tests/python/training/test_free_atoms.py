@@ -128,18 +128,18 @@ def test_an_atom_alone_has_its_energy(tmp_path):
 
 def test_densities_lie_below_those_of_all_that_train(tmp_path):
     run = prepared(settings(tmp_path, mixed(clusters(24), atoms())))
-    used = np.setdiff1d(np.arange(24), run.split.holdout)
-    smallest = smallest_densities(run.dataset, used, 3.5)
+    used = np.setdiff1d(np.arange(24), run.plan.split.holdout)
+    smallest = smallest_densities(run.plan.dataset, used, 3.5)
     densities = {}
     for i in used:
-        s = run.dataset.structures[i]
+        s = run.plan.dataset.structures[i]
         away = np.linalg.norm(s.positions[:, None] - s.positions[None], axis=2)
         each = np.where((away > 0) & (away < 3.5), (1 - np.minimum(away / 3.5, 1) ** 2) ** 3, 0.0).sum(axis=1)
         for z, rho in zip(s.numbers, each, strict=True):
             densities.setdefault({1: "H", 8: "O"}[z], []).append(rho)
     for e, values in densities.items():
         assert smallest[e] == pytest.approx(min(values), rel=1e-12)
-        assert run.free_atoms[e]["density"] == switching_density(smallest[e])
+        assert run.plan.parts.free_atoms[e]["density"] == switching_density(smallest[e])
 
 
 def torn(shift=0.0):
@@ -164,7 +164,7 @@ def test_lone_atoms_that_are_not_like_free_ones_teach_their_energy(tmp_path, shi
     ear = Ear()
     data = [*clusters(20), torn(shift), *atoms()[:2]]
     run = prepared(settings(tmp_path, data, holdout_fraction=0.0), ear)
-    assert run.free_atoms is None
+    assert run.plan.parts.free_atoms is None
     assert "structures of lone atoms of H have other energies than its isolated atom" in ear.said
 
 
@@ -182,9 +182,9 @@ def test_resume_with_other_free_atoms_is_refused(tmp_path):
 def test_an_element_of_free_atoms_alone_is_left_out(tmp_path, stream):
     ear = Ear()
     run = prepared(settings(tmp_path, [lone(6, -1029.0), *clusters(20)], stream=stream), ear)
-    assert run.dataset.elements == ["H", "O"]
+    assert run.plan.dataset.elements == ["H", "O"]
     assert "C: isolated atoms only" in ear.said
-    assert run.free_atoms is None
+    assert run.plan.parts.free_atoms is None
 
 
 @pytest.mark.parametrize("stream", ["never", "always"])
@@ -210,7 +210,7 @@ def test_contradictions_stop_within_a_file_and_warn_between_files(tmp_path, stre
     run = prepared(settings(tmp_path, [], **files, stream=stream), ear)
     assert ear.said.count("warning: isolated atoms of H have different energies: -13, -12 eV") == 1
     assert "b.xyz:0" in ear.said
-    assert run.free_atoms["H"]["energy"] == -13.0
+    assert run.plan.parts.free_atoms["H"]["energy"] == -13.0
 
 
 def test_energies_of_another_reference_are_not_used(tmp_path):
@@ -237,8 +237,8 @@ def test_cells_of_one_atom_are_trained_on(tmp_path):
         for k, a in enumerate(np.linspace(1.4, 2, 9))
     ]
     run = prepared(settings(tmp_path, [*clusters(20), *cells]))
-    assert len(run.dataset) == 29
-    assert run.free_atoms is None
+    assert len(run.plan.dataset) == 29
+    assert run.plan.parts.free_atoms is None
     energies = [s.energy for s in cells]
     assert run.trainer.potential.atomic_energies[1] not in energies
 
@@ -277,13 +277,13 @@ class TestGivenEnergies:
             tmp_path, [lone(OXYGEN, OFFSET[OXYGEN] - 1.0), *clusters(20)], model={"atomic_energies": GIVEN}
         )
         run = prepared(config, ear)
-        assert {e: row["energy"] for e, row in run.free_atoms.items()} == GIVEN
+        assert {e: row["energy"] for e, row in run.plan.parts.free_atoms.items()} == GIVEN
         assert "train.xyz:0 -431 eV: the former is taken" in ear.said
 
     def test_of_another_reference_they_are_no_free_atoms(self, tmp_path):
         ear = Ear()
         run = prepared(settings(tmp_path, clusters(20), model={"atomic_energies": {"H": 0.0, "O": 0.0}}), ear)
-        assert run.free_atoms is None
+        assert run.plan.parts.free_atoms is None
         assert "another reference" in ear.said
 
 

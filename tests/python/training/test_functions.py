@@ -124,7 +124,7 @@ def test_worth_of_the_functions_is_told_and_far_tails_are_left_out(tmp_path):
     left = shifts(descriptor.spec, "radial")
     assert 1.0 < left[0] < 1.8
     assert any(f"of {16 + 9} symmetry functions left out" in m for m in ear.said)
-    counted = run.functions
+    counted = run.plan.first_record["symmetry_functions"]
     assert counted["functions"] == descriptor.n_features < 25
     assert counted["constant"] == {}
     assert counted["independent"] == {"Cu": run.trainer.potential.input_map.n_inputs}

@@ -11,13 +11,12 @@ from lmlp.errors import ConfigError, DataError, InvalidArgumentError, OutputErro
 from lmlp.export.model_file import read_model_file, write_model_file
 from lmlp.files import writing
 from lmlp.training import Observer, train
-from lmlp.training.run import Run
 from lmlp.training.state.backup import Backup
 from lmlp.training.state.checkpoint import load_checkpoint, load_model_data, previous_path, save_checkpoint
 from lmlp.training.state.log import read_log
 
 from tests.python.training.test_resume import StopAt, _same_model
-from tests.python.training.toy import clusters, settings
+from tests.python.training.toy import clusters, prepared, settings
 
 
 class Listener(Observer):
@@ -55,7 +54,7 @@ def test_an_earlier_run_is_kept_whole_and_can_go_on(tmp_path):
     write_model_file(train(config), config.output, verify=False)
     before = {n: (tmp_path / n).read_bytes() for n in names(tmp_path)}
     listener = Listener()
-    run = Run(settings(tmp_path, [], seed=2), listener)
+    run = prepared(settings(tmp_path, [], seed=2), listener)
     write_model_file(run.train(), config.output, verify=False, keep=tmp_path / "model.previous.pt")
     for name in ("checkpoint", "checkpoint.previous", "log.jsonl", "pt"):
         if f"model.{name}" in before:
@@ -72,7 +71,7 @@ def test_force_keeps_nothing_and_resume_moves_nothing(tmp_path):
     expected = names(tmp_path)
     train(settings(tmp_path, [], epochs=4), resume=True)
     assert names(tmp_path) == expected
-    Run(config, Observer(), force=True).train()
+    prepared(config, force=True).train()
     assert names(tmp_path) == expected
 
 
@@ -209,7 +208,7 @@ def test_the_checkpoint_before_the_last_gives_way_to_what_has_no_room(tmp_path, 
 def test_looking_ahead_changes_no_bit(tmp_path, monkeypatch):
     model = train(settings(tmp_path, clusters(24)))
     monkeypatch.setattr("lmlp.training.run.check_end", lambda *a, **k: None)
-    assert _same_model(Run(settings(tmp_path, []), Observer(), force=True).train(), model)
+    assert _same_model(prepared(settings(tmp_path, []), force=True).train(), model)
 
 
 # A full disk while training ---------------------------------------------------------------------------
@@ -269,13 +268,13 @@ def test_a_log_that_fails_catches_up(tmp_path, monkeypatch):
 def test_an_interrupted_run_that_could_not_save_says_so(tmp_path, disk):
     from lmlp.cli.train_files import farewell, state_before
 
-    run = Run(settings(tmp_path, clusters(24)), StopAt(4))
+    run = prepared(settings(tmp_path, clusters(24)), StopAt(4))
     run._check_end = lambda: disk.add("model.checkpoint")
     with pytest.raises(KeyboardInterrupt):
         run.train()
-    assert "could not be saved" in farewell(run.backup, started=True)
-    assert "No space left" in state_before(run.backup)
-    assert not run.config.checkpoint.exists()
+    assert "could not be saved" in farewell(run.context.backup, started=True)
+    assert "No space left" in state_before(run.context.backup)
+    assert not run.plan.config.checkpoint.exists()
 
 
 # The command ------------------------------------------------------------------------------------------
@@ -338,17 +337,17 @@ def test_a_model_without_a_place_is_not_lost(tmp_path, monkeypatch, disk, checkp
     temporary = tmp_path / "temporary"
     temporary.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(temporary))
-    run = Run(settings(tmp_path, clusters(24)), Observer())
+    run = prepared(settings(tmp_path, clusters(24)))
     run._check_end = lambda: None if checkpoint else disk.add("model.checkpoint")
     model = run.train()
     disk.add(f"{tmp_path}/.model.pt")
     with pytest.raises(OutputError, match="No space left") as caught:
-        write_model(run, model)
+        write_model(run.context, model)
     disk.clear()
-    assert (f"`lmlp export {run.config.checkpoint} -o FILE`" in str(caught.value)) == checkpoint
+    assert (f"`lmlp export {run.plan.config.checkpoint} -o FILE`" in str(caught.value)) == checkpoint
     found = list(temporary.rglob("model.pt"))
     assert len(found) == (not checkpoint)
-    saved = load_model_data(run.config.checkpoint) if checkpoint else read_model_file(found[0])
+    saved = load_model_data(run.plan.config.checkpoint) if checkpoint else read_model_file(found[0])
     assert _same_model(saved, model)
     assert all(str(path.parent) in str(caught.value) for path in found)
 

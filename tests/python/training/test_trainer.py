@@ -8,7 +8,7 @@ import torch
 from lmlp.dataset.batches import make_batch
 from lmlp.errors import ConfigError, DataError, TrainingError, UnknownElementError
 from lmlp.training import Observer, train
-from lmlp.training.run import Run
+from lmlp.training.gradients import batch_loss
 from lmlp.training.schedule import Progress
 from lmlp.training.state.checkpoint import load_checkpoint, load_model_data
 from lmlp.training.state.log import read_log
@@ -38,9 +38,9 @@ def test_learns_a_pair_potential(tmp_path):
 
 def test_members_have_their_own_split_order_and_start(tmp_path):
     run = prepared(settings(tmp_path, clusters(30)))
-    train0, train1 = (set(ids.tolist()) for ids in run.split.train)
-    valid0, valid1 = (set(ids.tolist()) for ids in run.split.valid)
-    holdout = set(run.split.holdout.tolist())
+    train0, train1 = (set(ids.tolist()) for ids in run.plan.split.train)
+    valid0, valid1 = (set(ids.tolist()) for ids in run.plan.split.valid)
+    holdout = set(run.plan.split.holdout.tolist())
     assert (len(train0), len(valid0), len(holdout)) == (21, 6, 3)
     assert train0 | valid0 == train1 | valid1 == set(range(30)) - holdout
     assert not train0 & valid0
@@ -95,16 +95,16 @@ def test_a_loss_that_is_not_finite_names_the_structure_and_keeps_the_state(tmp_p
     assert np.isfinite(load_model_data(config.checkpoint).weights[0]).all()
 
 
-def test_a_gradient_that_is_not_finite_names_the_structure(tmp_path):
+def test_a_gradient_that_is_not_finite_names_the_structure(tmp_path, monkeypatch):
     run = prepared(settings(tmp_path, clusters(12), valid_fraction=0.0, holdout_fraction=0.0))
     trainer = run.trainer
-    original, now = trainer.gradients, []
+    now = []
 
-    def spy(groups, weights):
+    def spy(potential, store, references, groups, *arguments, **more):
         now[:] = np.concatenate(groups).tolist()
-        return original(groups, weights)
+        return batch_loss(potential, store, references, groups, *arguments, **more)
 
-    trainer.gradients = spy
+    monkeypatch.setattr("lmlp.training.gradients.batch_loss", spy)
     trainer.parameters[0].register_hook(lambda g: g * float("nan") if 4 in now else g)
     before = [p.detach().clone() for p in trainer.parameters]
     with pytest.raises(TrainingError, match=r"the gradient is not finite for .*train.xyz:4: look at"):
@@ -194,8 +194,8 @@ def test_held_out_file_is_used_for_errors_only(tmp_path):
 
     write_structures(tmp_path / "valid.xyz", clusters(8, seed=5))
     run = prepared(settings(tmp_path, clusters(24), valid=str(tmp_path / "valid.xyz")))
-    assert run.split.holdout.tolist() == list(range(24, 32))
-    assert all(ids.max() < 24 for ids in run.split.train + run.split.valid)
+    assert run.plan.split.holdout.tolist() == list(range(24, 32))
+    assert all(ids.max() < 24 for ids in run.plan.split.train + run.plan.split.valid)
     alone = prepared(settings(tmp_path, clusters(24), holdout_fraction=0.0))
     np.testing.assert_array_equal(
         run.trainer.potential.input_map.shift, alone.trainer.potential.input_map.shift
@@ -218,4 +218,4 @@ def test_too_few_structures_and_missing_folders_are_named(tmp_path):
     with pytest.raises(DataError, match="2 structures are too few"):
         train(settings(tmp_path, clusters(2), valid_fraction=0.9, holdout_fraction=0.9))
     with pytest.raises(ConfigError, match="nowhere does not exist"):
-        Run(settings(tmp_path, clusters(1), output=str(tmp_path / "nowhere" / "m.pt")), Observer())
+        prepared(settings(tmp_path, clusters(1), output=str(tmp_path / "nowhere" / "m.pt")))
