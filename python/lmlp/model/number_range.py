@@ -20,7 +20,7 @@ def find_overflowing(data: ModelData, precision: str = "double") -> list[bool]:
     """Tell for each element whether a number between features and gradients could pass ``LARGEST``.
 
     Decided from sums of absolute values: nothing depends on the order in which a library adds, or on what it
-    makes of 0 times infinity. The core decides by the same formulas (csrc/src/network_range.cpp), so that
+    makes of 0 times infinity. The core decides by the same formulas (csrc/src/model/network_range.cpp), so that
     all engines refuse the same elements.
 
     Args:
