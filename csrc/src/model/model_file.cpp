@@ -12,6 +12,7 @@
 #include "files/zip_reader.hpp"
 #include "lmlp/elements.hpp"
 #include "lmlp/error.hpp"
+#include "names.hpp"
 
 namespace lmlp {
 
@@ -166,12 +167,9 @@ double read_factor(const json& header, const char* key) {
 Activation read_activation(const json& header) {
     const json& value = member(header, "activation");
     const auto& names = activation_names();
-    std::string list;
-    for (std::size_t i = 0; i < names.size(); ++i) {
+    for (std::size_t i = 0; i < names.size(); ++i)
         if (value == names[i]) return static_cast<Activation>(i);
-        list += (i > 0 ? ", " : "") + names[i];
-    }
-    fail("activation is " + value.dump() + ", allowed are " + list);
+    fail("activation is " + value.dump() + ", allowed are " + join(names));
 }
 
 void read_baseline(const json& header, ModelContent& model) {

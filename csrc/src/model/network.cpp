@@ -7,6 +7,7 @@
 #include <deque>
 #include <memory>
 
+#include "functions/form_names.hpp"
 #include "kernels/dispatch.hpp"
 #include "kernels/network/network_api.hpp"
 #include "model/network_range.hpp"
@@ -194,7 +195,7 @@ Ensemble::Packed::Packed(const NetworkParameters& p)
 }
 
 const std::vector<std::string>& activation_names() {
-    static const std::vector<std::string> names = {"stanh", "tanh", "tanhshrink", "ssilu", "bounded-ssilu"};
+    static const std::vector<std::string> names = form_names(activation_facts);
     return names;
 }
 

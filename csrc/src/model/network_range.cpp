@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "functions/form_names.hpp"
+
 namespace lmlp {
 
 namespace {
@@ -18,8 +20,7 @@ Limits limits_of(Precision precision) {
 }
 
 double bound_activation(Activation activation, double x) {
-    const bool bounded = activation == Activation::stanh || activation == Activation::tanh;
-    return bounded ? 1.6 : 1.7 * x;
+    return facts(activation).bounded ? 1.6 : 1.7 * x;
 }
 
 // A NaN counts as too large.

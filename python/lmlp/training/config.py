@@ -13,6 +13,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from lmlp.errors import ConfigError
 from lmlp.files.names import beside
+from lmlp.model.activations import ACTIVATION_NAMES
 from lmlp.training.rule import SelectionRule
 from lmlp.training.yaml_text import read_yaml
 
@@ -59,6 +60,14 @@ def parse_selection(value: Any) -> Any:
     return value
 
 
+def check_activation(value: Any) -> Any:
+    """Refuse names that the core does not know."""
+    if value not in ACTIVATION_NAMES:
+        *others, last = map(repr, ACTIVATION_NAMES)
+        raise ValueError(f"Input should be {', '.join(others)} or {last}")
+    return value
+
+
 def parse_output(value: Any) -> Any:
     """Refuse what names a folder: ``models/``, or nothing at all."""
     text = str(value)
@@ -72,6 +81,7 @@ Bytes = Annotated[int, BeforeValidator(parse_bytes), Field(ge=0, le=2**60)]
 Count = Annotated[int, Field(ge=1, le=MOST)]
 Positive = Annotated[float, Field(gt=0, le=1e30)]
 Weight = Annotated[float, Field(ge=0, le=1e9)]
+Activation = Annotated[str, BeforeValidator(check_activation)]
 Selection = Annotated[SelectionRule | None, BeforeValidator(parse_selection)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 
@@ -146,7 +156,7 @@ class ModelConfig(_Section):
     hidden: list[Annotated[int, Field(ge=1, le=10_000)]] = Field(
         default_factory=lambda: [64, 64], min_length=1, max_length=10
     )
-    activation: Literal["stanh", "tanh", "tanhshrink", "ssilu", "bounded-ssilu"] = "bounded-ssilu"
+    activation: Activation = "bounded-ssilu"
     decorrelation: Positive | None = Field(
         default=10.0, description="ε of (C + ε)^(−1/2); larger regularizes more; null: standardize only"
     )

@@ -10,7 +10,7 @@ from lmlp.training.batching import make_batch, make_references
 from lmlp.training.dataset import make_dataset
 from lmlp.training.store import Store
 
-from tests.python.model.test_network import numpy_activation
+from tests.python.activations import numpy_activation
 from tests.python.training.toy import clusters, crystals, prepared, settings
 
 
