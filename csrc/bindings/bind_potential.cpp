@@ -83,6 +83,7 @@ py::dict evaluate(const Potential& potential, const Array<std::int64_t>& offsets
 }  // namespace
 
 void bind_potential(py::module_& module) {
+    module.def("activation_names", &activation_names);
     module.def("precision_names", &precision_names);
     py::class_<Potential>(module, "Potential", "A model file ready for evaluation; immutable, thread-safe.")
         .def(py::init([](const std::filesystem::path& path) {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "check.h"
+#include "functions/form_names.hpp"
 #include "lmlp/descriptor.hpp"
 #include "lmlp/error.hpp"
 
@@ -19,12 +20,16 @@ std::string angular_parameters(const std::string& angular, int i) {
     return "\"l\":" + std::to_string(i);
 }
 
+bool has_shift(const std::string& radial) {
+    return lmlp::radial_facts[lmlp::form_index(lmlp::radial_facts, radial)].has_shift;
+}
+
 // n_radials distinct radial functions, of which each serves n_angulars angular ones
 std::string spec(const std::string& radial, const std::string& angular, int n_radials, int n_angulars) {
     std::string rows;
     for (int r = 0; r < n_radials; ++r) {
         const std::string eta = "\"eta\":" + std::to_string(0.1 + 0.2 * r);
-        const std::string shift = radial == "gaussian_shift" ? ",\"shift\":1.5" : "";
+        const std::string shift = has_shift(radial) ? ",\"shift\":1.5" : "";
         rows += std::string(r ? "," : "") + "{\"kind\":\"radial\",\"weight\":\"s\"," + eta + shift + "}";
         for (int a = 0; a < n_angulars; ++a)
             rows += ",{\"kind\":\"angular\",\"weight\":\"n\"," + eta + shift + "," +

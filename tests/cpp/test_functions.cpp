@@ -10,7 +10,7 @@
 #define LMLP_WIDTH 2
 #endif
 #include "check.h"
-#include "kernels/activation.hpp"
+#include "kernels/network/activation.hpp"
 
 namespace {
 

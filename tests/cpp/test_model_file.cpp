@@ -9,9 +9,9 @@
 #include <vector>
 
 #include "check.h"
+#include "files/sha256.hpp"
 #include "lmlp/error.hpp"
 #include "lmlp/potential.hpp"
-#include "sha256.hpp"
 
 namespace {
 

@@ -16,6 +16,7 @@ from lmlp.export import torchscript
 from lmlp.export.model_file import read_model_file, write_model_file
 from lmlp.export.reference_potential import reference_results
 from lmlp.export.torchscript import load_potential
+from lmlp.model.activations import ACTIVATION_NAMES
 from lmlp.model.data import ModelData
 from lmlp.model.number_range import find_overflowing
 from lmlp.neighbors import find_neighbors
@@ -186,7 +187,7 @@ def grown(data: ModelData, layer: int, size: float) -> ModelData:
     return replace(data, weights=weights)
 
 
-@pytest.mark.parametrize("activation", ["stanh", "tanh", "tanhshrink", "ssilu", "bounded-ssilu"])
+@pytest.mark.parametrize("activation", ACTIVATION_NAMES)
 @pytest.mark.parametrize("layer", [0, 1, 2])
 def test_core_and_python_draw_the_same_line(
     files: dict[str, Path], tmp_path: Path, activation: str, layer: int

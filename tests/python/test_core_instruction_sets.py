@@ -7,7 +7,7 @@ import sys
 import numpy as np
 from lmlp import _core
 
-from tests.python.test_core_potential import Case
+from tests.python.core_case import Case
 
 
 def test_pair_gradients_of_all_instruction_sets(tmp_path):

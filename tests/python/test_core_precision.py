@@ -14,8 +14,9 @@ from lmlp.errors import InvalidArgumentError
 from lmlp.export.model_file import write_model_file
 from lmlp.export.random_model import RandomModelOptions, random_model
 
+from tests.python.activations import ACTIVATIONS
+from tests.python.core_case import EVERYTHING, Case
 from tests.python.model_files import arrays, header, model_bytes, safetensors_bytes
-from tests.python.test_core_potential import ACTIVATIONS, EVERYTHING, Case
 
 
 @pytest.fixture(scope="module")

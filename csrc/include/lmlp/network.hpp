@@ -10,13 +10,7 @@
 
 namespace lmlp {
 
-enum class Activation {
-    stanh,  // 1.59223 tanh x: keeps unit variance
-    tanh,
-    tanhshrink,    // x - tanh x
-    ssilu,         // 1.67653 x / (1 + exp(-x)): keeps the second moment of 1
-    bounded_ssilu  // ssilu of 6 tanh(x/6) in the first hidden layer, ssilu in the others
-};
+enum class Activation;  // the rows of LMLP_ACTIVATIONS in functions/forms.hpp
 
 const std::vector<std::string>& activation_names();  // in the order of Activation
 
@@ -34,7 +28,7 @@ struct NetworkParameters {
     int n_elements = 0;
     int n_features = 0;
     std::vector<int> hidden_layers;
-    Activation activation = Activation::stanh;
+    Activation activation{};           // the first row
     std::vector<double> scale, shift;  // [n_members, n_elements, n_features]
     std::vector<std::vector<double>>
         weights;                              // per layer [n_members, n_elements, out, in]; the last: out = 1

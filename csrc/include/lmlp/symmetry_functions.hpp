@@ -26,7 +26,7 @@ struct SymmetryFunction {
     std::string weight2;
     Combine combine = Combine::sum;
     double eta = 0.0;    // 1/Angstrom^2, dimensionless for the radial form `bump`
-    double shift = 0.0;  // Angstrom, only for `gaussian_shift`
+    double shift = 0.0;  // Angstrom, only for radial forms that have one
     double lambda = 1.0;
     int zeta = 1;
     double xi = 1.0;  // integer for `cos`

@@ -2,9 +2,9 @@
 // prepare() is what functions with different parameters share at one angle.
 #pragma once
 
+#include "descriptor/plan.hpp"
 #include "functions/forms.hpp"
 #include "kernels/vec.hpp"
-#include "plan.hpp"
 
 namespace lmlp::LMLP_KERNEL {
 namespace {

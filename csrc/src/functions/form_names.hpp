@@ -1,5 +1,5 @@
-// Forms by their names in a descriptor spec. Not for kernels: inline library code, whatever the instruction
-// set.
+// Functions by their names in a descriptor spec or model file. Not for kernels: inline library code, whatever
+// the instruction set.
 #pragma once
 
 #include <cstddef>
@@ -42,6 +42,9 @@ inline const RadialFacts& facts(RadialForm form) {
 }
 inline const AngularFacts& facts(AngularForm form) {
     return angular_facts[static_cast<std::size_t>(form)];
+}
+inline const ActivationFacts& facts(Activation activation) {
+    return activation_facts[static_cast<std::size_t>(activation)];
 }
 
 }  // namespace lmlp

@@ -1,5 +1,6 @@
-// The functions known to the core, a row each: name, struct in radial.hpp, angular.hpp or scaling.hpp, and
-// the facts that differ from the defaults. Enumerations, names, dispatch and checks follow from the rows.
+// The functions known to the core, a row each: name, struct in radial.hpp, angular.hpp, scaling.hpp or
+// activation.hpp, and the facts that differ from the defaults. Enumerations, names, dispatch and checks
+// follow from the rows.
 #pragma once
 
 namespace lmlp {
@@ -42,14 +43,32 @@ struct ScalingFacts {
     ROW(sqrt, ScalingSqrt)      \
     ROW(crss, ScalingCrss)
 
+// Values and slopes are bounded by what network_range.cpp takes them to be: |a(x)| <= 1.6 where `bounded`,
+// else 1.7 |x|; |a'(x)| <= 1.9.
+struct ActivationFacts {
+    const char* name;
+    bool bounded = false;
+};
+
+#define LMLP_ACTIVATIONS(ROW)                                     \
+    ROW(stanh, ActivationStanh, .name = "stanh", .bounded = true) \
+    ROW(tanh, ActivationTanh, .name = "tanh", .bounded = true)    \
+    ROW(tanhshrink, ActivationTanhshrink, .name = "tanhshrink")   \
+    ROW(ssilu, ActivationSsilu, .name = "ssilu")                  \
+    ROW(bounded_ssilu, ActivationBoundedSsilu, .name = "bounded-ssilu")
+
 #define LMLP_ENUMERATOR(form, type, ...) form,
 #define LMLP_FACTS(form, type, ...) {.name = #form __VA_OPT__(, ) __VA_ARGS__},
 enum class RadialForm { LMLP_RADIAL_FORMS(LMLP_ENUMERATOR) };
 enum class AngularForm { LMLP_ANGULAR_FORMS(LMLP_ENUMERATOR) };
 enum class ScalingForm { LMLP_SCALING_FORMS(LMLP_ENUMERATOR) };
+enum class Activation { LMLP_ACTIVATIONS(LMLP_ENUMERATOR) };
 inline constexpr RadialFacts radial_facts[] = {LMLP_RADIAL_FORMS(LMLP_FACTS)};
 inline constexpr AngularFacts angular_facts[] = {LMLP_ANGULAR_FORMS(LMLP_FACTS)};
 inline constexpr ScalingFacts scaling_facts[] = {LMLP_SCALING_FORMS(LMLP_FACTS)};
+#define LMLP_NAMED_FACTS(activation, type, ...) {__VA_ARGS__},
+inline constexpr ActivationFacts activation_facts[] = {LMLP_ACTIVATIONS(LMLP_NAMED_FACTS)};
+#undef LMLP_NAMED_FACTS
 #undef LMLP_ENUMERATOR
 #undef LMLP_FACTS
 

@@ -1,10 +1,10 @@
 // All kernels of one instruction set: a kernel file defines LMLP_KERNEL and LMLP_WIDTH and includes this.
 #pragma once
 
-#include "kernels/center.hpp"
+#include "kernels/descriptor/center.hpp"
 #include "kernels/jacobian.hpp"
 #include "kernels/kernel_api.hpp"
-#include "kernels/network.hpp"
+#include "kernels/network/network.hpp"
 
 namespace lmlp::LMLP_KERNEL {
 namespace {

@@ -1,5 +1,5 @@
 // Products with stored derivatives: every number of them is read once, in order, so that the memory is the
-// limit. Included once by each kernels_<isa>.cpp.
+// limit. Included once by each kernels/<isa>.cpp.
 #pragma once
 
 #include "kernels/jacobian_api.hpp"

@@ -3,11 +3,11 @@
 
 #include <cstdint>
 
-#include "arena.hpp"
+#include "descriptor/plan.hpp"
 #include "kernels/jacobian_api.hpp"
-#include "kernels/network_api.hpp"
+#include "kernels/network/network_api.hpp"
 #include "lmlp/descriptor.hpp"
-#include "plan.hpp"
+#include "threads/arena.hpp"
 
 namespace lmlp {
 

@@ -1,6 +1,6 @@
 // Short vectors of doubles in the width of one instruction set (compiler vector extensions, no intrinsics).
 // Everything here has internal linkage: kernels of different instruction sets never share code.
-// LMLP_KERNEL (namespace) and LMLP_WIDTH (doubles per vector) are set by kernels_<isa>.cpp.
+// LMLP_KERNEL (namespace) and LMLP_WIDTH (doubles per vector) are set by kernels/<isa>.cpp.
 #pragma once
 
 #include <cstdint>

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from lmlp.cli.options import Force, ModelOutput
+from lmlp.model.activations import ACTIVATION_NAMES
 
 
 def command(
@@ -20,9 +21,7 @@ def command(
     ] = None,
     members: Annotated[int, typer.Option(min=1, max=1000, help="Number of ensemble members.")] = 10,
     hidden: Annotated[str, typer.Option(help="Sizes of the hidden layers.")] = "102,61,44",
-    activation: Annotated[
-        str, typer.Option(help="stanh, tanh, tanhshrink, ssilu or bounded-ssilu.")
-    ] = "stanh",
+    activation: Annotated[str, typer.Option(help=f"One of {', '.join(ACTIVATION_NAMES)}.")] = "stanh",
     baseline: Annotated[
         str, typer.Option(help="Repulsion of atoms that come too close: zbl or none (docs/training.md).")
     ] = "none",

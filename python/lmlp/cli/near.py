@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lmlp.cli.options import Force, file_name
+from lmlp.model.activations import ACTIVATION_NAMES
 
 if TYPE_CHECKING:
     from lmlp.near import NearData, ScoreOptions, SizeOptions
@@ -73,9 +74,7 @@ def command(
         list[str] | None,
         typer.Option(help="Hidden layers to rank beside the estimate, e.g. 64,64. May be repeated."),
     ] = None,
-    activation: Annotated[
-        str, typer.Option(help="bounded-ssilu, ssilu, stanh, tanh or tanhshrink.")
-    ] = "bounded-ssilu",
+    activation: Annotated[str, typer.Option(help=f"One of {', '.join(ACTIVATION_NAMES)}.")] = "bounded-ssilu",
     repetitions: Annotated[int, typer.Option(min=2, help="Random initializations per score.")] = 8,
     seed: Annotated[int, typer.Option(min=0, help="Equal seeds give equal scores.")] = 1,
     plot: Annotated[
@@ -167,7 +166,6 @@ def examine(
     inputs: NearData, candidates: list[tuple[int, ...]], options: SizeOptions, scores: ScoreOptions
 ) -> dict[str, Any]:
     """Estimate the layer sizes and rank candidates, activations and initializations."""
-    from lmlp.model.network import ACTIVATION_NAMES
     from lmlp.near import (
         INITIALIZATIONS,
         Architecture,

@@ -23,6 +23,7 @@ from lmlp.cli.options import (
     file_name,
     overrides,
 )
+from lmlp.model.activations import ACTIVATION_NAMES
 
 if TYPE_CHECKING:
     from lmlp.training.config import TrainConfig
@@ -102,7 +103,7 @@ def command(
     activation: Annotated[
         str | None,
         typer.Option(
-            help="bounded-ssilu (default), ssilu, stanh, tanh or tanhshrink.", rich_help_panel=_MODEL
+            help=f"One of {', '.join(ACTIVATION_NAMES)}; bounded-ssilu by default.", rich_help_panel=_MODEL
         ),
     ] = None,
     baseline: Annotated[

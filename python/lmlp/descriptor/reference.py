@@ -36,7 +36,7 @@ def radial_function(form: str, distance: Tensor, cutoff: float, eta: Tensor, shi
         distance: R in Å ``[n]``, all below ``cutoff``.
         cutoff: R_c in Å.
         eta: ``[k]``, Å⁻² (dimensionless for ``bump``).
-        shift: R_s in Å ``[k]``, used by ``gaussian_shift``.
+        shift: R_s in Å ``[k]``, used by forms that have one.
 
     Returns:
         ``[n, k]``.

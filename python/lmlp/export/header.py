@@ -11,11 +11,11 @@ import numpy as np
 from lmlp import __version__
 from lmlp.errors import InvalidArgumentError, ModelFileError
 from lmlp.export import upgrade
+from lmlp.model.activations import ACTIVATION_NAMES
 from lmlp.model.baseline import pair_name, parse_baseline
 from lmlp.model.data import ModelData
 from lmlp.model.free_atoms import parse_free_atoms
 
-ACTIVATIONS = ("stanh", "tanh", "tanhshrink", "ssilu", "bounded-ssilu")
 UNITS = {"length": "Angstrom", "energy": "eV"}
 
 
@@ -176,8 +176,8 @@ def check_model(data: ModelData) -> None:
             f"{n_members} members and elements {data.elements}: one member and element at least, "
             "each element once"
         )
-    if data.activation not in ACTIVATIONS:
-        raise ModelFileError(f"activation {data.activation!r} is not one of {', '.join(ACTIVATIONS)}")
+    if data.activation not in ACTIVATION_NAMES:
+        raise ModelFileError(f"activation {data.activation!r} is not one of {', '.join(ACTIVATION_NAMES)}")
     sizes = [n_features, *data.hidden_layers, 1]
     lead = (n_members, n_elements)
     expected: dict[str, tuple[int, ...]] = {"scale": (*lead, n_features), "shift": (*lead, n_features)}

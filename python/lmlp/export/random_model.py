@@ -30,7 +30,7 @@ class RandomModelOptions:
     Attributes:
         n_members: number of ensemble members.
         hidden_layers: sizes of the hidden layers.
-        activation: ``stanh``, ``tanh``, ``tanhshrink``, ``ssilu`` or ``bounded-ssilu``.
+        activation: one of ``lmlp.model.activations.ACTIVATION_NAMES``.
         seed: equal seeds give equal models.
         energy_rmse: stated test error in eV/atom.
         force_rmse: stated test error in eV/Å.

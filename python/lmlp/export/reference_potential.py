@@ -14,6 +14,7 @@ from lmlp.environments import Environments
 from lmlp.errors import NotFiniteError
 from lmlp.model.baseline import pair_name
 from lmlp.model.data import ModelData
+from lmlp.model.network import layer_activation
 from lmlp.model.number_range import find_overflowing
 from lmlp.units import BOHR, HARTREE
 
@@ -31,19 +32,6 @@ class MemberResults:
     pair_gradients: np.ndarray
 
 
-def activation(name: str, layer: int, x: Tensor) -> Tensor:
-    """Evaluate the activation function of a hidden layer, the first is 0, by its name in the model file."""
-    if name == "bounded-ssilu":
-        x = 6.0 * (x / 6.0).tanh() if layer == 0 else x
-        name = "ssilu"
-    return {
-        "stanh": lambda: 1.59223 * x.tanh(),
-        "tanh": x.tanh,
-        "tanhshrink": lambda: x - x.tanh(),
-        "ssilu": lambda: 0.838265 * x * (1.0 + (0.5 * x).tanh()),  # exp(-x) overflows, its slope is NaN then
-    }[name]()
-
-
 def network_energy(data: ModelData, member: int, element: int, features: Tensor) -> Tensor:
     """Evaluate one network on the features of one atom ``[n_features]``; without E_atom, eV."""
     x = torch.from_numpy(data.scale[member, element]) * (
@@ -53,7 +41,7 @@ def network_energy(data: ModelData, member: int, element: int, features: Tensor)
     for l, (weight, bias) in enumerate(zip(data.weights, data.biases, strict=True)):  # noqa: E741
         x = torch.from_numpy(weight[member, element]) @ x + torch.from_numpy(bias[member, element])
         if l < last:
-            x = activation(data.activation, l, x)
+            x = layer_activation(data.activation, l, exported=True)(x)
     return x[0]
 
 

@@ -19,12 +19,13 @@ from lmlp.descriptor.reference import ReferenceDescriptor
 from lmlp.errors import InvalidArgumentError
 from lmlp.export.free_atoms import FreeAtomsModule
 from lmlp.export.zbl import ZblModule
+from lmlp.model.activations import ACTIVATION_NAMES
 from lmlp.model.data import ModelData
+from lmlp.model.network import layer_activation
 from lmlp.model.number_range import find_overflowing
 
 # What a module raises: with the interpreter's trace, or without.
 MODULE_ERRORS = (torch.jit.Error, RuntimeError)
-ACTIVATIONS = ("stanh", "tanh", "tanhshrink", "ssilu", "bounded-ssilu")
 # Numbers per intermediate array of one block of centers in `evaluate`: 32 MiB each in float64.
 BLOCK_SIZE = 1 << 22
 
@@ -50,9 +51,9 @@ class PotentialModule(nn.Module):
 
     def __init__(self, data: ModelData) -> None:
         super().__init__()
-        if data.activation not in ACTIVATIONS:
+        if data.activation not in ACTIVATION_NAMES:
             raise InvalidArgumentError(
-                f"activation {data.activation!r} is not one of {', '.join(ACTIVATIONS)}"
+                f"activation {data.activation!r} is not one of {', '.join(ACTIVATION_NAMES)}"
             )
         self.descriptor: ReferenceDescriptor = ReferenceDescriptor(data.descriptor, data.elements)
         self.scale = nn.Parameter(_tensor(data.scale), requires_grad=False)
@@ -63,7 +64,8 @@ class PotentialModule(nn.Module):
         elements, cutoff = list(data.elements), float(data.descriptor["cutoff"])
         self.baseline = ZblModule(data.baseline, elements, cutoff)
         self.free_atoms = FreeAtomsModule(data.free_atoms, elements, data.atomic_energies, cutoff)
-        self.activation = data.activation
+        self.first_activation = layer_activation(data.activation, 0, exported=True)
+        self.later_activation = layer_activation(data.activation, 1, exported=True)
         self.n_members = data.n_members
         self.n_elements = len(data.elements)
         # Python numbers: `.to(float32)` must not round energies of thousands of eV.
@@ -71,18 +73,6 @@ class PotentialModule(nn.Module):
         self.overflowing: List[bool] = find_overflowing(data)  # noqa: UP006
         self.overflowing_single: List[bool] = find_overflowing(data, "single")  # noqa: UP006
         self.block_size = BLOCK_SIZE
-
-    def activate(self, x: Tensor, first: bool) -> Tensor:
-        """Apply the activation function of the first hidden layer, or of the others."""
-        if self.activation == "stanh":
-            return 1.59223 * torch.tanh(x)
-        if self.activation == "tanh":
-            return torch.tanh(x)
-        if self.activation == "ssilu" or self.activation == "bounded-ssilu":
-            if first and self.activation == "bounded-ssilu":
-                x = 6.0 * torch.tanh(x / 6.0)
-            return 1.67653 * x * torch.sigmoid(x)
-        return x - torch.tanh(x)
 
     def network_energies(self, features: Tensor, species: Tensor) -> Tensor:
         """Evaluate the networks on ``[1, n, F]`` or ``[M, n, F]``: ``[M, n]`` in eV, without E_atom."""
@@ -95,8 +85,10 @@ class PotentialModule(nn.Module):
                 x = features[:, index] - self.shift[:, element].unsqueeze(1)
                 x = x * self.scale[:, element].unsqueeze(1)
                 for l, layer in enumerate(self.layers):  # noqa: E741
-                    if l > 0:
-                        x = self.activate(x, l == 1)
+                    if l == 1:
+                        x = self.first_activation(x)
+                    elif l > 1:
+                        x = self.later_activation(x)
                     x = layer(x, element)
                 energies = energies.index_copy(1, index, x.squeeze(2))
         return energies

@@ -61,9 +61,7 @@ class LearnModel(ModelConfig):
 
     members: Annotated[int, _NETWORKS] = Field(default=10, exclude=True)
     hidden: Annotated[list[int], _NETWORKS] = Field(default_factory=list, exclude=True)
-    activation: Annotated[Literal["stanh", "tanh", "tanhshrink", "ssilu", "bounded-ssilu"], _NETWORKS] = (
-        Field(default="bounded-ssilu", exclude=True)
-    )
+    activation: Annotated[str, _NETWORKS] = Field(default="bounded-ssilu", exclude=True)
     keep: Annotated[
         float, _refused("a session keeps all directions, so that it begins with what its model says")
     ] = Field(default=0.0, exclude=True)

@@ -21,7 +21,7 @@ class ModelData:
         elements: chemical symbols in species order.
         descriptor: the ``descriptor`` block of ``lmlp.json`` (see docs/model-file.md).
         hidden_layers: sizes of the hidden layers.
-        activation: ``stanh``, ``tanh``, ``tanhshrink``, ``ssilu`` or ``bounded-ssilu``.
+        activation: one of ``lmlp.model.activations.ACTIVATION_NAMES``.
         atomic_energies: E_atom in eV, float64 ``[n_elements]``.
         scale: w of the scale/shift layer, float64 ``[n_members, n_elements, n_features]``.
         shift: b of the scale/shift layer, same shape.

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
 
 from lmlp.errors import InvalidArgumentError
+from lmlp.model.activations import ACTIVATION_NAMES
 
 STANH_SCALE = 1.59223
 """Keeps unit variance for N(0, 1) inputs and Var W = 1/n_in."""
@@ -17,13 +19,16 @@ STANH_SCALE = 1.59223
 SSILU_SCALE = 1.67653
 """Makes the second moment of x/(1 + e^(-x)) 1 for N(0, 1) inputs."""
 
-
 ACTIVATION_BOUND = 6.0
 """Of what the first layer of ``bounded-ssilu`` lets through."""
 
 
-def _stanh(x: Tensor) -> Tensor:
-    return STANH_SCALE * torch.tanh(x)
+def _stanh(x: Tensor, scale: float = STANH_SCALE) -> Tensor:
+    return scale * torch.tanh(x)
+
+
+def _tanhshrink(x: Tensor) -> Tensor:
+    return x - torch.tanh(x)
 
 
 def _ssilu(x: Tensor) -> Tensor:
@@ -34,25 +39,48 @@ def _bounded_ssilu(x: Tensor) -> Tensor:
     return _ssilu(ACTIVATION_BOUND * torch.tanh(x / ACTIVATION_BOUND))
 
 
-def _tanhshrink(x: Tensor) -> Tensor:
-    return x - torch.tanh(x)
+def _exported_ssilu(x: Tensor, scale: float = SSILU_SCALE) -> Tensor:
+    return scale * x * torch.sigmoid(x)
 
 
-ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
-    "stanh": _stanh,
-    "tanh": torch.tanh,
-    "tanhshrink": _tanhshrink,
-    "ssilu": _ssilu,
-    "bounded-ssilu": _bounded_ssilu,
+def _exported_bounded_ssilu(x: Tensor, bound: float = ACTIVATION_BOUND) -> Tensor:
+    return _exported_ssilu(bound * torch.tanh(x / bound))
+
+
+@dataclass(frozen=True)
+class Activation:
+    """What differs between activation functions.
+
+    Attributes:
+        formula: a function of a tensor.
+        exported: its form in model files, which TorchScript compiles: constants are defaults of arguments.
+            None: the same formula.
+        later: name of the function of all hidden layers but the first; None: the same function.
+        bounded: |a(x)| ≤ 1.6 for all x; otherwise |a(x)| ≤ 1.7 |x| (``number_range.py``).
+    """
+
+    formula: Callable[[Tensor], Tensor]
+    exported: Callable[[Tensor], Tensor] | None = None
+    later: str | None = None
+    bounded: bool = False
+
+
+ACTIVATIONS: dict[str, Activation] = {
+    "stanh": Activation(_stanh, bounded=True),
+    "tanh": Activation(torch.tanh, bounded=True),
+    "tanhshrink": Activation(_tanhshrink),
+    "ssilu": Activation(_ssilu, exported=_exported_ssilu),
+    "bounded-ssilu": Activation(_bounded_ssilu, exported=_exported_bounded_ssilu, later="ssilu"),
 }
-"""Of the first hidden layer; :func:`layer_activation` has those of the others."""
-
-ACTIVATION_NAMES = tuple(ACTIVATIONS)
+"""A row for each of :data:`ACTIVATION_NAMES`."""
 
 
-def layer_activation(name: str, layer: int) -> Callable[[Tensor], Tensor]:
-    """Return the activation of a hidden layer, the first is 0."""
-    return ACTIVATIONS["ssilu" if name == "bounded-ssilu" and layer > 0 else name]
+def layer_activation(name: str, layer: int, *, exported: bool = False) -> Callable[[Tensor], Tensor]:
+    """Return the activation of a hidden layer, the first is 0; ``exported``: in the form of model files."""
+    row = ACTIVATIONS[name]
+    if layer > 0 and row.later is not None:
+        row = ACTIVATIONS[row.later]
+    return row.exported if exported and row.exported is not None else row.formula
 
 
 class EnsembleNetwork(nn.Module):

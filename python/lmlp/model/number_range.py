@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from lmlp.model.data import ModelData
+from lmlp.model.network import ACTIVATIONS
 
 LARGEST_FEATURE = {"double": 1e9, "single": 1e5}
 """Symmetry functions are mostly of order 1; single precision has less room to spare."""
@@ -20,8 +21,8 @@ def find_overflowing(data: ModelData, precision: str = "double") -> list[bool]:
     """Tell for each element whether a number between features and gradients could pass ``LARGEST``.
 
     Decided from sums of absolute values: nothing depends on the order in which a library adds, or on what it
-    makes of 0 times infinity. The core decides by the same formulas (csrc/src/network_range.cpp), so that
-    all engines refuse the same elements.
+    makes of 0 times infinity. The core decides by the same formulas (csrc/src/model/network_range.cpp), so
+    that all engines refuse the same elements.
 
     Args:
         data: the model.
@@ -49,4 +50,4 @@ def _input_bounds(data: ModelData, feature: float) -> np.ndarray:
 
 
 def _activation_bounds(activation: str, x: np.ndarray) -> np.ndarray:
-    return np.full_like(x, 1.6) if activation in ("stanh", "tanh") else 1.7 * x
+    return np.full_like(x, 1.6) if ACTIVATIONS[activation].bounded else 1.7 * x

@@ -11,12 +11,13 @@ import torch
 from torch import Tensor
 
 from lmlp.errors import InvalidArgumentError
-from lmlp.model.network import ACTIVATION_NAMES, layer_activation
+from lmlp.model.activations import ACTIVATION_NAMES
+from lmlp.model.network import layer_activation
 
 Activation = Callable[[Tensor], Tensor]
 Initialization = Callable[[int, int, torch.Generator], tuple[Tensor, Tensor]]
 
-# For comparison only: model files know those of `ACTIVATIONS`.
+# For comparison only: model files know those of `ACTIVATION_NAMES`.
 FURTHER_ACTIVATIONS: dict[str, Activation] = {
     "identity": lambda x: x,
     "relu": torch.relu,
@@ -78,8 +79,8 @@ class Architecture:
 
     Attributes:
         hidden: sizes of the hidden layers.
-        activation: a name of ``ACTIVATIONS`` or ``FURTHER_ACTIVATIONS``, or any function of a tensor; its
-            output counts as post-activation.
+        activation: a name of ``ACTIVATION_NAMES`` or ``FURTHER_ACTIVATIONS``, or any function of a tensor;
+            its output counts as post-activation.
         initialization: a name of ``INITIALIZATIONS``, or a function (n_in, n_out, generator) ->
             (weights ``[n_in, n_out]``, biases ``[n_out]``) in float64.
     """
@@ -100,9 +101,9 @@ class Architecture:
         """Return the activation of a hidden layer, the first is 0, as a function."""
         if not isinstance(self.activation, str):
             return self.activation
-        if self.activation in FURTHER_ACTIVATIONS:
-            return FURTHER_ACTIVATIONS[self.activation]
-        return layer_activation(self.activation, layer)
+        if self.activation in ACTIVATION_NAMES:
+            return layer_activation(self.activation, layer)
+        return FURTHER_ACTIVATIONS[self.activation]
 
     @property
     def label(self) -> str:

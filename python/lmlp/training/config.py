@@ -15,6 +15,7 @@ from lmlp.config.yaml_text import read_yaml
 from lmlp.errors import ConfigError
 from lmlp.files.names import beside
 from lmlp.selection.rule import SelectionRule
+from lmlp.model.activations import ACTIVATION_NAMES
 
 _UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 _BYTES = {"": 1, "b": 1, "k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
@@ -59,6 +60,14 @@ def parse_selection(value: Any) -> Any:
     return value
 
 
+def check_activation(value: Any) -> Any:
+    """Refuse names that the core does not know."""
+    if value not in ACTIVATION_NAMES:
+        *others, last = map(repr, ACTIVATION_NAMES)
+        raise ValueError(f"Input should be {', '.join(others)} or {last}")
+    return value
+
+
 def parse_output(value: Any) -> Any:
     """Refuse what names a folder: ``models/``, or nothing at all."""
     text = str(value)
@@ -72,6 +81,7 @@ Bytes = Annotated[int, BeforeValidator(parse_bytes), Field(ge=0, le=2**60)]
 Count = Annotated[int, Field(ge=1, le=MOST)]
 Positive = Annotated[float, Field(gt=0, le=1e30)]
 Weight = Annotated[float, Field(ge=0, le=1e9)]
+Activation = Annotated[str, BeforeValidator(check_activation)]
 Selection = Annotated[SelectionRule | None, BeforeValidator(parse_selection)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 
@@ -146,7 +156,7 @@ class ModelConfig(_Section):
     hidden: list[Annotated[int, Field(ge=1, le=10_000)]] = Field(
         default_factory=lambda: [64, 64], min_length=1, max_length=10
     )
-    activation: Literal["stanh", "tanh", "tanhshrink", "ssilu", "bounded-ssilu"] = "bounded-ssilu"
+    activation: Activation = "bounded-ssilu"
     decorrelation: Positive | None = Field(
         default=10.0, description="ε of (C + ε)^(−1/2); larger regularizes more; null: standardize only"
     )

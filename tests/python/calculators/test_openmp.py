@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.python.test_core_potential import Case
+from tests.python.core_case import Case
 
 # Threads of this process that the first evaluation brings, and the digest of all results. numpy's and torch's
 # own threads exist before.

@@ -23,7 +23,7 @@ from lmlp.descriptor.reference_weights import angular_weight, radial_weight
 from lmlp.errors import InvalidArgumentError, UnknownElementError
 from lmlp.export.torchscript import script
 
-from . import oracle
+from . import inputs, oracle
 
 DATA = oracle.load()
 ELEMENTS = ["H", "O", "Fe"]
@@ -38,7 +38,7 @@ def make_spec(radial: str, angular: str, scaling: str, **more: Any) -> dict[str,
         "bump": [{"lambda": 0, "xi": 0.5}, {"lambda": 1, "xi": 2.0}],
         "legendre": [{"l": 0}, {"l": 3}],
     }[angular]
-    shift = {"shift": 1.2} if radial == "gaussian_shift" else {}
+    shift = {"shift": 1.2} if "shift" in inputs.RADIAL[radial][0] else {}
     weights = [
         {"weight": "n", "combine": "sum"},
         {"weight": "d", "combine": "difference"},

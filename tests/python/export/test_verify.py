@@ -13,6 +13,7 @@ from lmlp.export.model_file import model_file_bytes, write_model_file
 from lmlp.export.random_model import RandomModelOptions, random_model
 from lmlp.export.reference_potential import MemberResults
 from lmlp.export.verify import verify_model_file
+from lmlp.model.activations import ACTIVATION_NAMES
 from lmlp.model.data import ModelData
 
 from .models import small_descriptor, small_model
@@ -40,7 +41,7 @@ def test_right_files_pass(model: ModelData, tmp_path: Path) -> None:
         (("H", "C", "Fe"), {"radial": "gaussian_cos", "scaling": "linear", "angular_cutoff": 3.0}),
     ],
 )
-@pytest.mark.parametrize("activation", ["stanh", "tanh", "tanhshrink", "ssilu", "bounded-ssilu"])
+@pytest.mark.parametrize("activation", ACTIVATION_NAMES)
 def test_other_models_pass(tmp_path: Path, elements: tuple[str, ...], more: dict, activation: str) -> None:
     descriptor = small_descriptor(**more)
     for row in descriptor["functions"]:

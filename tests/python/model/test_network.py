@@ -1,27 +1,14 @@
 """Networks of all members in one pass."""
 
-import numpy as np
 import pytest
 import torch
 from lmlp.errors import InvalidArgumentError
-from lmlp.model.network import SSILU_SCALE, STANH_SCALE, EnsembleNetwork
+from lmlp.model.network import EnsembleNetwork
 
-NUMPY = {
-    "stanh": lambda x: STANH_SCALE * np.tanh(x),
-    "tanh": np.tanh,
-    "tanhshrink": lambda x: x - np.tanh(x),
-    "ssilu": lambda x: SSILU_SCALE * x / (1 + np.exp(-x)),
-}
+from tests.python.activations import ACTIVATIONS, numpy_activation
 
 
-def numpy_activation(name, layer, x):
-    """Activation of a hidden layer, the first is 0."""
-    if name == "bounded-ssilu":
-        return NUMPY["ssilu"](6 * np.tanh(x / 6) if layer == 0 else x)
-    return NUMPY[name](x)
-
-
-@pytest.mark.parametrize("activation", [*NUMPY, "bounded-ssilu"])
+@pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_batched_pass_equals_a_loop_over_members_and_atoms(activation):
     net = EnsembleNetwork(2, 3, [4, 6, 5], activation=activation, seed=3, dtype=torch.float64)
     generator = torch.Generator().manual_seed(0)

@@ -10,7 +10,7 @@ from lmlp.model.potential import pair_stress
 from lmlp.neighbors import find_neighbors
 from lmlp.structure import Structure
 
-from tests.python.model.test_network import numpy_activation
+from tests.python.activations import numpy_activation
 from tests.python.training.toy import clusters, crystals, prepared, settings
 
 

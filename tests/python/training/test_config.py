@@ -19,7 +19,10 @@ MINIMAL = {"data": "train.xyz", "output": "model.pt"}
         ({"epochs": 0}, r"epochs: .*greater than or equal to 1; got 0"),
         ({"time_limit": "6 parsecs"}, r"time_limit: '6 parsecs' is no duration; write 90s, 6m, 1h30m"),
         ({"memory_budget": "much"}, r"memory_budget: 'much' is no memory size"),
-        ({"model": {"activation": "relu"}}, r"model\.activation: .*'stanh'.*got 'relu'"),
+        (
+            {"model": {"activation": "relu"}},
+            r"model\.activation: Input should be 'stanh', .* or '\S+'; got 'relu'",
+        ),
         ({"model": {"hidden": [4, 0]}}, r"model\.hidden\.1: "),
         ({"data": []}, r"data: "),
         ({"valid_fraction": 1.0}, r"valid_fraction: "),
