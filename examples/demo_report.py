@@ -1,4 +1,4 @@
-"""The report of the demo: that of ``lmlp eval``, with the molecule, the dynamics and the versions."""
+"""The report of the demo: the report of ``lmlp eval`` plus the molecule, the dynamics and the versions."""
 
 from __future__ import annotations
 

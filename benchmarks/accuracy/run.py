@@ -98,9 +98,10 @@ def page(set_name: str, folder: Path) -> str:
         parts.append(f"{metric}, {benchmark['units']}:\n\n{table(lines, files)}")
     seeds = sum(len(s) for s in summaries.values())
     seconds = sum(s["training_seconds"] for found in summaries.values() for s in found)
-    note = f"{benchmark.get('note', '')} Trainings: {seeds}, {seconds / 60:.1f} minutes in all."
+    count = "1 training" if seeds == 1 else f"{seeds} trainings"
+    note = f"{benchmark.get('note', '')} {count} took {seconds / 60:.1f} minutes in all."
     if seeds > len(summaries):
-        note += " Several seeds: mean ± standard deviation."
+        note += " Figures of several seeds are mean ± standard deviation."
     parts += [note.strip(), "Our models; speed in LAMMPS on one core:\n\n" + model_table(summaries)]
     return "\n\n".join(parts) + "\n"
 

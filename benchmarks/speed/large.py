@@ -41,7 +41,7 @@ def lammps_table(options: Options) -> Table:
         first, last = points[0].timings["LAMMPS step"], points[-1].timings["LAMMPS step"]
         ratio = last.median / first.median
         table.notes.append(
-            f"Neighbor lists rebuilt every {STEPS} steps. "
+            f"Neighbor lists are rebuilt every {STEPS} steps. "
             f"The last row costs {ratio:.2f} times the first per atom."
         )
     return table

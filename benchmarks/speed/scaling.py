@@ -74,8 +74,8 @@ def by_cutoff(options: Options, water: Water) -> Table:
     name = "descriptor, features and backward"
     growth = last.timings[name].median / first.timings[name].median
     table.notes.append(
-        f"From the first to the last row neighbors grow by {last.value / first.value:.1f}, the descriptor's "
-        f"time by {growth:.1f}."
+        f"From the first to the last row the number of neighbors grows by {last.value / first.value:.1f}, "
+        f"the descriptor's time by {growth:.1f}."
     )
     return table
 
@@ -148,7 +148,9 @@ def by_threads_and_ranks(options: Options, water: Water) -> Table:
             table.notes.append(f"{name}: {failed[0]}")
         else:
             add(name, per_atom(answers[0], "wall"), per_atom(answers[1], "wall"))
-    table.notes.append("Speedup from the smallest times; it means something only where both cores are free.")
+    table.notes.append(
+        "The speedup is computed from the smallest times; it means something only where both cores are free."
+    )
     return table
 
 

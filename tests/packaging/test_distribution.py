@@ -68,6 +68,7 @@ def test_sdist_is_complete(sdist: Path) -> None:
         "CMakeLists.txt",
         "csrc/include/lmlp/lmlp.h",
         "README.md",
+        "CONTRIBUTING.md",
     ):
         assert name in names
     assert "python/lmlp/evaluation/templates/report.html" in names

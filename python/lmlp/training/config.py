@@ -14,8 +14,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from lmlp.config.yaml_text import read_yaml
 from lmlp.errors import ConfigError
 from lmlp.files.names import beside
-from lmlp.selection.rule import SelectionRule
 from lmlp.model.activations import ACTIVATION_NAMES
+from lmlp.selection.rule import SelectionRule
 
 _UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 _BYTES = {"": 1, "b": 1, "k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
