@@ -21,7 +21,7 @@ HERE = Path(__file__).resolve().parent
 
 def first_model(options: argparse.Namespace) -> Path:
     """Train the model before the stream, unless it is there."""
-    from lmlp.export.model_file import write_model_file
+    from lmlp.export.writing import write_model_file
     from lmlp.training import make_config, train
 
     model: Path = options.output / "first.pt"

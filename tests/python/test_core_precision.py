@@ -11,8 +11,8 @@ from lmlp.calculators.ase import LMLPCalculator
 from lmlp.calculators.backends import open_backend
 from lmlp.descriptor.presets import make_preset
 from lmlp.errors import InvalidArgumentError
-from lmlp.export.model_file import write_model_file
 from lmlp.export.random_model import RandomModelOptions, random_model
+from lmlp.export.writing import write_model_file
 
 from tests.python.model_files import arrays, header, model_bytes, safetensors_bytes
 from tests.python.test_core_potential import ACTIVATIONS, EVERYTHING, Case

@@ -11,8 +11,9 @@ import numpy as np
 
 from lmlp.errors import DataError
 from lmlp.evaluation import html
-from lmlp.evaluation.compare import Evaluation, StructureResult
+from lmlp.evaluation.compare import Evaluation
 from lmlp.evaluation.environments import environment_section
+from lmlp.evaluation.result import StructureResult
 from lmlp.evaluation.tables import concatenate, energy_deviations, force_deviations, free_atoms_in_words
 from lmlp.evaluation.worst import worst_section
 from lmlp.metrics import calibrate

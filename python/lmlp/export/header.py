@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from lmlp import __version__
 from lmlp.errors import InvalidArgumentError, ModelFileError
 from lmlp.export import upgrade
 from lmlp.model.baseline import pair_name, parse_baseline
 from lmlp.model.data import ModelData
 from lmlp.model.free_atoms import parse_free_atoms
+from lmlp.version import __version__
 
 ACTIVATIONS = ("stanh", "tanh", "tanhshrink", "ssilu", "bounded-ssilu")
 UNITS = {"length": "Angstrom", "energy": "eV"}

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
-from lmlp import __version__
 from lmlp.errors import ConfigError, DataError, DivergedError, ModelFileError, OutputError
-from lmlp.export.model_file import read_model_file, write_model_file
+from lmlp.export.model_file import read_model_file
+from lmlp.export.writing import write_model_file
 from lmlp.files.kinds import FIGURES
 from lmlp.files.lock import locked
 from lmlp.files.names import beside, earlier
@@ -29,6 +29,7 @@ from lmlp.structure.composition import formula
 from lmlp.training.divergence import keep_diverged
 from lmlp.training.observer import Observer
 from lmlp.training.state.checkpoint import load_checkpoint, previous_path
+from lmlp.version import __version__
 
 __all__ = ["Outcome", "learn", "make_learn_config", "report_path"]
 

@@ -9,7 +9,6 @@ from typing import Any, cast
 import numpy as np
 import torch
 
-from lmlp import __version__
 from lmlp.dataset.arrays import Dataset
 from lmlp.dataset.baseline import without_baseline
 from lmlp.dataset.batches import make_references
@@ -56,6 +55,7 @@ from lmlp.training.state.restore import potential_from_state, potential_state
 from lmlp.training.state.resume import check_roles, check_saved, roles
 from lmlp.training.trainer import Trainer
 from lmlp.training.workers import Workers
+from lmlp.version import __version__
 
 _FINISH_SECONDS = 3.0
 
@@ -65,7 +65,7 @@ def train(config: TrainConfig, *, observer: Observer | None = None, resume: bool
     """Train a model.
 
     Writes ``<stem>.checkpoint`` and ``<stem>.log.jsonl`` beside ``config.output``; the model file itself
-    is the caller's (:func:`lmlp.export.model_file.write_model_file`).
+    is the caller's (:func:`lmlp.export.writing.write_model_file`).
 
     Args:
         config: settings.

@@ -16,10 +16,11 @@ from lmlp.environments import Environments
 from lmlp.errors import ModelFileError
 from lmlp.export import upgrade
 from lmlp.export.merge import merge_models
-from lmlp.export.model_file import model_file_bytes, read_model_file, write_model_file
+from lmlp.export.model_file import read_model_file
 from lmlp.export.reference_potential import reference_results
 from lmlp.export.torchscript import load_potential
 from lmlp.export.verify import verify_model_file
+from lmlp.export.writing import model_file_bytes, write_model_file
 from lmlp.model.data import ModelData
 from lmlp.model.free_atoms import neighbor_density
 from lmlp.neighbors import find_neighbors

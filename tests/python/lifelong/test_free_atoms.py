@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from lmlp.errors import DataError
 from lmlp.evaluation import evaluate
-from lmlp.export.model_file import read_model_file, write_model_file
+from lmlp.export.model_file import read_model_file
+from lmlp.export.writing import write_model_file
 from lmlp.io import read_structures, write_structures
 from lmlp.lifelong.learn import learn, make_learn_config
 from lmlp.lifelong.memory import Addition, Memory, Update

@@ -6,7 +6,7 @@ import json
 import pytest
 from lmlp.cli.app import app
 from lmlp.errors import ConfigError
-from lmlp.export.model_file import write_model_file
+from lmlp.export.writing import write_model_file
 from lmlp.lifelong.base import completed, load_model, make_learn_config, session_config
 from lmlp.lifelong.batches import Batch, learn_stream
 from lmlp.lifelong.config import LearnConfig
