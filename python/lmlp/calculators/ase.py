@@ -13,7 +13,7 @@ from ase.outputs import Properties, all_outputs
 
 from lmlp.calculators.backends import ModelFacts
 from lmlp.calculators.engine import DEFAULTS, Engine, make_engine
-from lmlp.calculators.memory import Calculation, Memory, find_changes
+from lmlp.calculators.per_thread import Calculation, PerThread, find_changes
 from lmlp.calculators.prediction import Prediction, predict
 from lmlp.errors import InvalidArgumentError
 
@@ -93,7 +93,7 @@ class LMLPCalculator(Calculator):
         self._start(self._engine)
 
     def _start(self, engine: Engine) -> None:
-        self._engine, self._memory = engine, Memory()
+        self._engine, self._memory = engine, PerThread()
         self.parameters = Parameters(engine.parameters)
 
     def set(self, **kwargs: Any) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from lmlp.calculators.backends import Backend, ModelFacts, SpeciesTable, open_backend
-from lmlp.calculators.prediction import check_distances, predict_many
+from lmlp.calculators.prediction import predict_many, refuse_coincident
 from lmlp.environments import Environments
 from lmlp.errors import DataError, LMLPError
 from lmlp.evaluation.result import StructureResult
@@ -113,7 +113,7 @@ def _prepare(
         environments = find_neighbors(
             structure.positions, structure.cell, structure.pbc, cutoff, n_threads=threads
         )
-        check_distances(environments)
+        refuse_coincident(environments)
     except LMLPError as error:
         raise type(error)(f"{structure.source or 'structure'}: {error}") from None
     return environments, species

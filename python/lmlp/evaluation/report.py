@@ -260,11 +260,11 @@ def _log_beside(model: str) -> Path | None:
 
 
 def _learning_curve(log: str | Path | None) -> str | None:
-    from lmlp.plots import plot_learning_curve, read_log
+    from lmlp.plots import plot_learning_curve, read_epochs
 
     if log is None:
         return None
-    epochs = read_log(log)
+    epochs = read_epochs(log)
     if not epochs:
         return None
     picture = html.wide(html.figure(plot_learning_curve(epochs), "learning curve"))

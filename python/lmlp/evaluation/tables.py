@@ -13,6 +13,7 @@ from lmlp.elements import symbol
 from lmlp.evaluation.environments import atom_errors, environment_table
 from lmlp.evaluation.result import StructureResult
 from lmlp.metrics import Calibration, calibrate, summarize, summarize_by
+from lmlp.structure.composition import formula
 
 N_WORST = 10
 ROUNDING = 1e-9  # of the largest deviation: sums of thousands of terms of eV size differ by 1e-12 eV/Å
@@ -30,7 +31,7 @@ def all_figures(
     """
     return {
         **error_table(results),
-        "elements": element_table(results),
+        "elements": errors_by_element(results),
         "environments": environment_table(atom_errors(results)),
         "config_types": group_table(results, lambda result: result.config_type),
         "files": group_table(results, lambda result: result.group),
@@ -94,7 +95,7 @@ def concatenate(parts: Sequence[np.ndarray]) -> np.ndarray:
     return np.concatenate([part.ravel() for part in parts]) if parts else np.empty(0)
 
 
-def element_table(results: Sequence[StructureResult]) -> dict[str, dict[str, Any]]:
+def errors_by_element(results: Sequence[StructureResult]) -> dict[str, dict[str, Any]]:
     """Force errors by element; ``n`` counts components."""
     pairs = [(r.structure.numbers, f) for r in results if (f := r.force_errors) is not None]
     if not pairs:
@@ -217,7 +218,7 @@ def _worst_row(number: int, result: StructureResult) -> dict[str, Any]:
     return {
         "source": result.structure.source or f"structure {number}",
         "config_type": result.config_type,
-        "formula": formula(result.structure.numbers),
+        "formula": formula(result.structure),
         "n_atoms": len(result.structure),
         "energy_error": result.energy_error,
         "force_rmse": None if force is None else force.rmse,
@@ -226,11 +227,3 @@ def _worst_row(number: int, result: StructureResult) -> dict[str, Any]:
         "worst_atom_error": None if lengths is None else float(lengths[atom]),
         "grade": None if uncertainty is None else uncertainty.grade,
     }
-
-
-def formula(numbers: np.ndarray) -> str:
-    """Write the composition, e.g. ``C9H12NO``: C and H first, then by symbol."""
-    counts = {symbol(int(z)): int(n) for z, n in zip(*np.unique(numbers, return_counts=True), strict=True)}
-    first = [s for s in ("C", "H") if s in counts] if "C" in counts else []
-    order = first + sorted(s for s in counts if s not in first)
-    return "".join(s + (str(counts[s]) if counts[s] > 1 else "") for s in order)

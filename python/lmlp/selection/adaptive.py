@@ -13,8 +13,8 @@ import numpy as np
 import torch
 
 from lmlp.selection.ledger import ACTIVE, NAMES, PARKED, SUSPECT, Ledger
+from lmlp.selection.likes import Likes
 from lmlp.selection.rule import SelectionRule
-from lmlp.selection.similar import Likes
 
 
 class AdaptiveSelection:

@@ -36,8 +36,8 @@ from lmlp.model.torch_fork import safe_after_fork
 from lmlp.selection.adaptive import AdaptiveSelection, outcome
 from lmlp.selection.energy_suspects import suspect_energies
 from lmlp.selection.ledger import SUSPECT
+from lmlp.selection.likes import likes_by_task, structure_points
 from lmlp.selection.sampler import Sampler, ShuffledBatches
-from lmlp.selection.similar import likes_by_task, structure_points
 from lmlp.structure.distances import shortest_distances
 from lmlp.training.beforehand import check_elements, check_end
 from lmlp.training.calibration import evaluate_held_out, model_errors

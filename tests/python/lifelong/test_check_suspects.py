@@ -9,8 +9,8 @@ from lmlp.lifelong.learn import learn, make_learn_config
 from lmlp.lifelong.memory import Memory
 from lmlp.lifelong.plan import LearnRun
 from lmlp.selection.check_suspects import check_outliers, relative_outliers
+from lmlp.selection.likes import Likes, find_likes
 from lmlp.selection.rule import SelectionRule
-from lmlp.selection.similar import Likes, find_likes
 from lmlp.training import Observer, train
 
 from tests.python.lifelong.oxygen import learn_values, oxygen, with_hydrogen

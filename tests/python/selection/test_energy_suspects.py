@@ -9,7 +9,7 @@ from lmlp.evaluation import evaluate
 from lmlp.export.writing import write_model_file
 from lmlp.selection import similar
 from lmlp.selection.energy_suspects import unlike_neighbors
-from lmlp.selection.similar import structure_points
+from lmlp.selection.likes import structure_points
 from lmlp.training import Observer
 from lmlp.training.run import Run
 from lmlp.training.state.log import read_log
