@@ -288,9 +288,7 @@ class LMLPCalculator(Calculator):
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        # pickles of earlier versions have no checksum and fewer parameters
-        engine = make_engine(state["parameters"], checksum=state.get("checksum", ""))
-        self._restore(state, engine)
+        self._restore(state, make_engine(state["parameters"], checksum=state["checksum"]))
 
     def _restore(self, state: dict[str, Any], engine: Engine) -> None:
         self._start(engine)

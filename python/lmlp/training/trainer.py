@@ -355,7 +355,7 @@ class Trainer:
                     a.copy_(b)
         self.best.loss, self.best.epoch = state["best_loss"], state["best_epoch"]
         self.optimizer.load_state_dict(state["optimizer"])
-        self.sampler.restore(state.get("sampler", {}))
+        self.sampler.restore(state["sampler"])
         epoch, step, total = state["position"]
         self.position = Position(
             ErrorSums(self.potential.n_members),
@@ -363,7 +363,7 @@ class Trainer:
             step,
             total,
             state["epoch_seconds"],
-            state.get("evaluations", 0),
+            state["evaluations"],
         )
         self.position.sums.values.copy_(state["sums"])
 

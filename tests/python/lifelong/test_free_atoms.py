@@ -66,7 +66,7 @@ def fill_memory(folder):
 @pytest.mark.parametrize("where", ["new", "old", "both", "memory"])
 def test_the_same_bits_with_and_without(start, plain, where):
     values = learn_values(start, epochs=3)
-    if where == "memory":  # of an earlier version, which took them for structures
+    if where == "memory":  # of a model with a longer cutoff, for which they were structures
         values["old"] = []
         fill_memory(start)
     put(start, new=ATOMS if where in ("new", "both") else (), old=ATOMS if where in ("old", "both") else ())

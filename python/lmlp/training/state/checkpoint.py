@@ -90,11 +90,9 @@ def model_fields(state: dict[str, Any]) -> dict[str, Any]:
         "feature_min": np.asarray(state["feature_min"].numpy()),
         "feature_max": np.asarray(state["feature_max"].numpy()),
         "provenance": state["provenance"],
-        "shortest_distances": json.loads(state.get("shortest_distances", "{}")),
-        "baseline": json.loads(state.get("baseline", "null")),
-        "free_atoms": json.loads(state.get("free_atoms", "null")),
+        "shortest_distances": json.loads(state["shortest_distances"]),
+        "baseline": json.loads(state["baseline"]),
+        "free_atoms": json.loads(state["free_atoms"]),
+        "atomic_energies": np.asarray(state["anchored_energies"].numpy()),
     }
-    if "anchored_energies" in state:
-        fields["atomic_energies"] = np.asarray(state["anchored_energies"].numpy())
-    fields.update(state.get("results") or {})
-    return fields
+    return {**fields, **(state["results"] or {})}
