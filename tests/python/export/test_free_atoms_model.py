@@ -161,7 +161,7 @@ def test_version(model: ModelData, path: Path, monkeypatch: pytest.MonkeyPatch) 
     ("changes", "message"),
     [
         ({"format_version": 2}, "free_atoms in a file of an older format version than 3"),
-        ({"format_version": 99}, "newer than 3"),
+        ({"format_version": 99}, f"newer than {upgrade.FORMAT_VERSION}"),
         ({"free_atoms": [1]}, r"free_atoms is \[1\], not an object"),
         ({"free_atoms": "H"}, "free_atoms is .*, not an object"),
         ({"free_atoms": {"C": {"energy": 0.0, "density": 1.0}}}, "free_atoms has C"),

@@ -39,12 +39,14 @@ def test_a_checkpoint_of_a_version_before(start, monkeypatch):
     model = read_model_file(start / "model.pt")
     packed = pack_model(model)
 
-    def upgrade_v3(header):
-        return {**header, "provenance": {"upgraded from": 3}}
+    newest = upgrade.FORMAT_VERSION
 
-    monkeypatch.setattr(upgrade, "FORMAT_VERSION", 4)
-    monkeypatch.setitem(upgrade.UPGRADES, 3, upgrade_v3)
-    assert unpack_model(packed).provenance == {"upgraded from": 3}
+    def step(header):
+        return {**header, "provenance": {"upgraded from": newest}}
+
+    monkeypatch.setattr(upgrade, "FORMAT_VERSION", newest + 1)
+    monkeypatch.setitem(upgrade.UPGRADES, newest, step)
+    assert unpack_model(packed).provenance == {"upgraded from": newest}
 
 
 def test_a_newer_version_is_refused(start, monkeypatch):
