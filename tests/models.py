@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from ase import Atoms
 from lmlp.descriptor.presets import make_preset
-from lmlp.export.model_file import write_model_file
 from lmlp.export.random_model import RandomModelOptions, random_model
+from lmlp.export.writing import write_model_file
 
 # one preset each, elements of several blocks; small networks keep the tests quick
 PRESET_ELEMENTS = {

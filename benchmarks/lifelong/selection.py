@@ -46,7 +46,7 @@ def main(given: list[str] | None = None) -> None:
 
 def run(arguments: argparse.Namespace, budget: int, selection: str, seed: int) -> dict[str, Any]:
     """Train and test one model."""
-    from lmlp.export.model_file import write_model_file
+    from lmlp.export.writing import write_model_file
     from lmlp.training import make_config
     from lmlp.training import train as train_model
     from lmlp.training.state.log import read_log

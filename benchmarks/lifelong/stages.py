@@ -154,7 +154,7 @@ def _digest(path: Path) -> str:
 
 def _train(settings: dict[str, Any], seen: list[Stage], folder: Path) -> dict[str, Any]:
     """Train on all files so far, as `lmlp train` does."""
-    from lmlp.export.model_file import write_model_file
+    from lmlp.export.writing import write_model_file
     from lmlp.training import make_config, train
     from lmlp.training.state.log import read_log
 

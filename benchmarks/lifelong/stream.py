@@ -21,7 +21,7 @@ HERE = Path(__file__).resolve().parent
 
 def first_model(options: argparse.Namespace) -> Path:
     """Train the model before the stream, unless it is there."""
-    from lmlp.export.model_file import write_model_file
+    from lmlp.export.writing import write_model_file
     from lmlp.training import make_config, train
 
     model: Path = options.output / "first.pt"
@@ -42,7 +42,7 @@ def first_model(options: argparse.Namespace) -> Path:
 
 def run(options: argparse.Namespace) -> list[dict[str, Any]]:
     """Learn the stream; test errors of the first model and after each batch."""
-    from lmlp.lifelong.batches import cut, learn_stream, stream_log
+    from lmlp.lifelong.batches import batches_log, cut, learn_batches
     from lmlp.training.state.log import read_log
 
     options.output.mkdir(parents=True, exist_ok=True)
@@ -60,7 +60,7 @@ def run(options: argparse.Namespace) -> list[dict[str, Any]]:
 
     if not results:
         note({"task": "before", "n_new": 0, "n_memory": 0, "seconds": 0.0, "suspects": 0})
-    log = stream_log(model)
+    log = batches_log(model)
     for record in read_log(log) if resume and log.exists() else []:
         if record["task"] not in [r["task"] for r in results]:
             note(record)  # learned, but stopped before it was tested
@@ -76,7 +76,7 @@ def run(options: argparse.Namespace) -> list[dict[str, Any]]:
         **({"time_limit": options.time_limit} if options.time_limit else {}),
         **({"epochs": options.batch_epochs} if options.batch_epochs else {}),
     }
-    learn_stream(values, cut([data_folder() / options.new], options.size), resume=resume, on_batch=note)
+    learn_batches(values, cut([data_folder() / options.new], options.size), resume=resume, on_batch=note)
     return results
 
 

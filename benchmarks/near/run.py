@@ -28,7 +28,8 @@ from agreement import page, plot
 from lmlp.elements import symbol
 from lmlp.evaluation import evaluate
 from lmlp.evaluation.tables import error_table
-from lmlp.export.model_file import read_model_file, write_model_file
+from lmlp.export.model_file import read_model_file
+from lmlp.export.writing import write_model_file
 from lmlp.io import read_structures
 from lmlp.near import Architecture, NearData, ScoreOptions, make_data, rank_architectures
 from lmlp.structure import Structure

@@ -159,8 +159,8 @@ def write_model(
 ) -> Path:
     """Write an `lmlp init`-like model with random weights; n_rows: only so many functions, evenly chosen."""
     from lmlp.descriptor.presets import make_preset
-    from lmlp.export.model_file import write_model_file
     from lmlp.export.random_model import RandomModelOptions, random_model
+    from lmlp.export.writing import write_model_file
 
     spec = make_preset("eeacsf-153", list(elements), cutoff)
     if n_rows:

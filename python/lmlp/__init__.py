@@ -6,13 +6,9 @@ Importing ``lmlp`` is light: torch, ase and matplotlib are loaded by the parts t
 from __future__ import annotations
 
 from importlib import import_module
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-try:
-    __version__ = version("lmlp")
-except PackageNotFoundError:  # a source tree that is not installed
-    __version__ = "0.0.0"
+from lmlp.version import __version__
 
 _LAZY = {
     "LMLPCalculator": "lmlp.calculators.ase",

@@ -70,8 +70,8 @@ def crystal() -> Crystal:
 @pytest.fixture(scope="session")
 def models(tmp_path_factory: pytest.TempPathFactory, crystal: Crystal) -> Models:
     from lmlp.descriptor.presets import make_preset
-    from lmlp.export.model_file import write_model_file
     from lmlp.export.random_model import RandomModelOptions, random_model
+    from lmlp.export.writing import write_model_file
 
     folder = tmp_path_factory.mktemp("models")
     descriptor = make_preset("eeacsf-153", ELEMENTS, cutoff=CUTOFF)

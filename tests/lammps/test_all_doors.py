@@ -15,9 +15,10 @@ from lammps_case import DUMP, ELEMENTS, ENERGY_UNIT, Case, Crystal, Models
 from lammps_run import columns
 from lmlp import LMLPCalculator
 from lmlp.descriptor.presets import make_preset
-from lmlp.export.model_file import read_model_file, write_model_file
+from lmlp.export.model_file import read_model_file
 from lmlp.export.random_model import RandomModelOptions, random_model
 from lmlp.export.reference_potential import reference_results
+from lmlp.export.writing import write_model_file
 from lmlp.neighbors import find_neighbors
 
 

@@ -12,7 +12,8 @@ from lammps_case import CUTOFF, DUMP, ELEMENTS, ENERGY_UNIT, PRESSURES, Case, Mo
 from lammps_run import NKTV2P, columns, run_lammps, write_data
 from lmlp import LMLPCalculator
 from lmlp.elements import atomic_number
-from lmlp.export.model_file import read_model_file, write_model_file
+from lmlp.export.model_file import read_model_file
+from lmlp.export.writing import write_model_file
 from lmlp.model.baseline import COULOMB, make_zbl, parse_baseline
 
 QQR2E_METAL = 14.399645  # LAMMPS's own rounded e²/(4πε₀) of units metal, eV·Å

@@ -11,7 +11,8 @@ from ase import Atoms
 from lammps_case import CUTOFF, DUMP, ELEMENTS, ENERGY_UNIT, PRESSURES, Case, Models
 from lammps_run import NKTV2P, columns, write_data
 from lmlp import LMLPCalculator
-from lmlp.export.model_file import read_model_file, write_model_file
+from lmlp.export.model_file import read_model_file
+from lmlp.export.writing import write_model_file
 from lmlp.model.free_atoms import neighbor_density
 from lmlp.neighbors import find_neighbors
 

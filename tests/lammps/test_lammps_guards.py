@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from lammps_case import ELEMENTS, Case, Models
 from lammps_run import LammpsResult
-from lmlp.export.model_file import read_model_file, write_model_file
+from lmlp.export.model_file import read_model_file
+from lmlp.export.writing import write_model_file
 
 
 def input_of(case: Case, model: Path, settings: str = "", units: str = "metal", length: float = 1.0) -> str:

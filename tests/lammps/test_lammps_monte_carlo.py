@@ -13,7 +13,8 @@ import pytest
 from lammps_case import ELEMENTS, Case, Models
 from lammps_run import LammpsResult, write_data
 from lmlp import _core
-from lmlp.export.model_file import read_model_file, write_model_file
+from lmlp.export.model_file import read_model_file
+from lmlp.export.writing import write_model_file
 from reference_values import evaluate
 
 SYMBOLS = " ".join(ELEMENTS)

@@ -182,8 +182,8 @@ def test_energy_only_calls_skip_the_forces(standalone: StandaloneBuild, case: Ca
 @pytest.fixture(scope="module")
 def water_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from lmlp.descriptor.presets import make_preset
-    from lmlp.export.model_file import write_model_file
     from lmlp.export.random_model import RandomModelOptions, random_model
+    from lmlp.export.writing import write_model_file
 
     path = tmp_path_factory.mktemp("water") / "model.pt"
     descriptor = make_preset("eeacsf-153", ["H", "O"], cutoff=3.5)

@@ -17,7 +17,8 @@ from lammps_case import ELEMENTS, Case, Models
 from lammps_run import LMP, columns, write_data
 from lmlp import LMLPCalculator, _core
 from lmlp.calculators.watch import SigmaWatch, WatchOptions, candidate
-from lmlp.export.model_file import read_model_file, write_model_file
+from lmlp.export.model_file import read_model_file
+from lmlp.export.writing import write_model_file
 from lmlp.io import read_structures
 
 SYMBOLS = " ".join(ELEMENTS)

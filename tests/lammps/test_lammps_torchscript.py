@@ -15,7 +15,8 @@ import numpy as np
 import pytest
 from lammps_case import DUMP, ELEMENTS, Case
 from lammps_run import LMP, LammpsResult, columns, write_data
-from lmlp.export.model_file import read_model_file, write_model_file
+from lmlp.export.model_file import read_model_file
+from lmlp.export.writing import write_model_file
 
 SYMBOLS = " ".join(ELEMENTS)
 BAR = 1e-10

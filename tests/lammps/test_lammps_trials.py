@@ -14,7 +14,8 @@ import pytest
 from lammps_case import ELEMENTS, FIELDS, FORCE_RMSE, Case, Models
 from lammps_run import columns, write_data
 from lmlp import _core
-from lmlp.export.model_file import read_model_file, write_model_file
+from lmlp.export.model_file import read_model_file
+from lmlp.export.writing import write_model_file
 from reference_values import Reference, evaluate
 
 SYMBOLS = " ".join(ELEMENTS)

@@ -9,8 +9,8 @@ import pytest
 from ase import Atoms
 from lmlp.calculators.ase import LMLPCalculator
 from lmlp.descriptor.presets import make_preset
-from lmlp.export.model_file import write_model_file
 from lmlp.export.random_model import RandomModelOptions, random_model
+from lmlp.export.writing import write_model_file
 from lmlp.io import write_structures
 from lmlp.structure import Structure
 

@@ -31,8 +31,8 @@ def dynamics(monkeypatch):
 @pytest.fixture
 def model(tmp_path):
     from lmlp.descriptor.presets import make_preset
-    from lmlp.export.model_file import write_model_file
     from lmlp.export.random_model import RandomModelOptions, random_model
+    from lmlp.export.writing import write_model_file
 
     elements = ["H", "C", "N", "O"]
     options = RandomModelOptions(n_members=2, hidden_layers=(8, 8), seed=1)

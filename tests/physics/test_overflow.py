@@ -13,9 +13,10 @@ from lmlp import LMLPCalculator, _core
 from lmlp.environments import Environments
 from lmlp.errors import LMLPError, ModelFileError, NotFiniteError
 from lmlp.export import torchscript
-from lmlp.export.model_file import read_model_file, write_model_file
+from lmlp.export.model_file import read_model_file
 from lmlp.export.reference_potential import reference_results
 from lmlp.export.torchscript import load_potential
+from lmlp.export.writing import write_model_file
 from lmlp.model.activations import ACTIVATION_NAMES
 from lmlp.model.data import ModelData
 from lmlp.model.number_range import find_overflowing

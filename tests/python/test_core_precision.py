@@ -11,8 +11,8 @@ from lmlp.calculators.ase import LMLPCalculator
 from lmlp.calculators.backends import open_backend
 from lmlp.descriptor.presets import make_preset
 from lmlp.errors import InvalidArgumentError
-from lmlp.export.model_file import write_model_file
 from lmlp.export.random_model import RandomModelOptions, random_model
+from lmlp.export.writing import write_model_file
 
 from tests.python.activations import ACTIVATIONS
 from tests.python.core_case import EVERYTHING, Case

@@ -16,10 +16,10 @@ import numpy as np
 from lmlp.audit.energy_range import all_electron_energy
 from lmlp.audit.finding import Finding, file_of, sources
 from lmlp.audit.misfits import check_force_misfits, check_stress_misfits
-from lmlp.audit.similar import SAME_CELL, Pair, similar_pairs
+from lmlp.audit.similar_pairs import SAME_CELL, Pair, similar_pairs
 from lmlp.audit.slopes import Row, Slope, slope_of
 from lmlp.audit.stress_range import check_stress_range
-from lmlp.audit.verdicts import Verdict, describe, judge_forces, judge_stress
+from lmlp.audit.verdicts import Verdict, describe_verdicts, judge_forces, judge_stress
 from lmlp.structure import Structure
 from lmlp.units import HARTREE
 
@@ -67,7 +67,7 @@ def check_consistency(structures: Sequence[Structure]) -> list[Finding]:
     found = check_stress_range(structures, confirmed)
     for code, entries in wrong.items():
         where = sorted({i for _, members in entries for i in members})
-        text = describe([verdict for verdict, _ in entries])
+        text = describe_verdicts([verdict for verdict, _ in entries])
         found.append(Finding("warning", code, text, sources([structures[i] for i in where])))
     misfits = [*check_force_misfits(structures, sound[0]), *check_stress_misfits(structures, sound[1])]
     return found + misfits

@@ -23,7 +23,7 @@ from lmlp.structure.composition import composition_matrix, residuals, spread
 from lmlp.structure.free_atoms import DEFAULT_CUTOFF, is_free_atom
 from lmlp.structure.geometry import Geometry, equal_geometries
 
-COINCIDENT = 0.1  # Å
+_ONE_SPOT = 0.1  # Å
 TOO_CLOSE = 0.5  # of the sum of covalent radii; the shortest bond there is, H2, is at 1.2
 ENERGY_CONTRADICTION = 1e-4  # eV/atom between equal geometries; converged calculations repeat to 1e-6
 FORCE_CONTRADICTION = 0.01  # eV/Å
@@ -133,13 +133,13 @@ def check_distances(structures: Sequence[Structure], geometries: Sequence[Geomet
     """Atoms on one spot, or closer than any bond."""
     found = []
     for i, g in enumerate(geometries):
-        if g.shortest is not None and g.shortest < COINCIDENT and g.pair is not None:
+        if g.shortest is not None and g.shortest < _ONE_SPOT and g.pair is not None:
             message = f"atoms {g.pair[0]} and {g.pair[1]} are {g.shortest:.3g} Å apart"
             found.append(Finding("error", "coincident-atoms", message, [structures[i].source]))
     close = [
         i
         for i, g in enumerate(geometries)
-        if g.relative is not None and g.relative < TOO_CLOSE and (g.shortest or 0.0) >= COINCIDENT
+        if g.relative is not None and g.relative < TOO_CLOSE and (g.shortest or 0.0) >= _ONE_SPOT
     ]
     if close:
         worst = min(close, key=lambda i: geometries[i].relative or 0.0)

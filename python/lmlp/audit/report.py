@@ -15,7 +15,7 @@ from lmlp.audit.free_atom_findings import check_free_atoms
 from lmlp.errors import DataError
 from lmlp.io.labels import LABEL_KEYS
 from lmlp.structure import Structure
-from lmlp.structure.composition import composition_matrix, fit_atomic_energies, formula
+from lmlp.structure.composition import composition_matrix, formula, robust_atomic_energies
 from lmlp.structure.free_atoms import DEFAULT_CUTOFF, is_free_atom, set_apart
 from lmlp.structure.geometry import Geometry, analyze
 
@@ -178,7 +178,7 @@ def _elements(
     energies = np.array([s.energy for s, one in zip(structures, labeled, strict=True) if one], dtype=float)
     present = counts[labeled].any(axis=0)
     determined = labeled.any() and np.linalg.matrix_rank(counts[labeled]) == present.sum()
-    fitted = fit_atomic_energies(counts[labeled], energies) if determined else None
+    fitted = robust_atomic_energies(counts[labeled], energies) if determined else None
     numbers = np.concatenate([s.numbers for s in structures])
     bonds = np.concatenate([g.bonds for g in geometries])
     summaries = []

@@ -42,7 +42,7 @@ class Verdict:
     demand: str
 
 
-def describe(verdicts: Sequence[Verdict]) -> str:
+def describe_verdicts(verdicts: Sequence[Verdict]) -> str:
     """Put verdicts of one code on several groups of structures into one sentence or two."""
     likely = list(dict.fromkeys(name for v in verdicts for name in v.likely))
     text = verdicts[0].what + (f" {' or '.join(likely)}?" if likely else "?")

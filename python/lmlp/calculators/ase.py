@@ -13,7 +13,7 @@ from ase.outputs import Properties, all_outputs
 
 from lmlp.calculators.backends import ModelFacts
 from lmlp.calculators.engine import DEFAULTS, Engine, make_engine
-from lmlp.calculators.memory import Calculation, Memory, find_changes
+from lmlp.calculators.per_thread import Calculation, PerThread, find_changes
 from lmlp.calculators.prediction import Prediction, predict
 from lmlp.errors import InvalidArgumentError
 
@@ -93,7 +93,7 @@ class LMLPCalculator(Calculator):
         self._start(self._engine)
 
     def _start(self, engine: Engine) -> None:
-        self._engine, self._memory = engine, Memory()
+        self._engine, self._memory = engine, PerThread()
         self.parameters = Parameters(engine.parameters)
 
     def set(self, **kwargs: Any) -> dict[str, Any]:
@@ -288,9 +288,7 @@ class LMLPCalculator(Calculator):
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        # pickles of earlier versions have no checksum and fewer parameters
-        engine = make_engine(state["parameters"], checksum=state.get("checksum", ""))
-        self._restore(state, engine)
+        self._restore(state, make_engine(state["parameters"], checksum=state["checksum"]))
 
     def _restore(self, state: dict[str, Any], engine: Engine) -> None:
         self._start(engine)

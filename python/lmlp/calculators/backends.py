@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import copy
 import io
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +17,7 @@ import numpy as np
 from lmlp.elements import atomic_number
 from lmlp.environments import Environments
 from lmlp.errors import InvalidArgumentError, NotFiniteError, UncertaintyError, UnknownElementError
+from lmlp.export.header import parse_header
 
 BACKENDS = ("core", "torchscript")
 PRECISIONS = ("double", "mixed")
@@ -196,7 +196,7 @@ def facts_from_core(path: str, info: dict[str, Any]) -> ModelFacts:
         force_rmse=_number(info["force_rmse"]),
         energy_factor=float(info["energy_uncertainty_factor"]),
         force_factor=float(info["force_uncertainty_factor"]),
-        shortest_distances=json.loads(info["header"]).get("shortest_distances") or {},
+        shortest_distances=parse_header(info["header"].encode()).get("shortest_distances") or {},
         checksum=str(info["checksum"]),
     )
 

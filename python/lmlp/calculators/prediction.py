@@ -12,9 +12,8 @@ import numpy as np
 from lmlp.calculators.backends import Backend, ModelFacts, PairResults
 from lmlp.environments import Environments
 from lmlp.errors import GeometryError, NotFiniteError
+from lmlp.structure.distances import COINCIDENT
 
-# Atoms closer than this (Å) count as being at the same place: no real structure comes near.
-COINCIDENT = 1e-6
 # More pairs are evaluated in blocks: 3 MB of gradients, 31 MB with those of ten members.
 BLOCK_PAIRS = 131072
 
@@ -96,7 +95,7 @@ class _ForceSums:
         return np.asarray(self._of_centers - self._of_neighbors.transpose(0, 2, 1))
 
 
-def check_distances(environments: Environments) -> None:
+def refuse_coincident(environments: Environments) -> None:
     """Raise GeometryError naming both atoms when two are at the same place."""
     if environments.n_pairs == 0:
         return
@@ -128,7 +127,7 @@ def predict(
     """
     if uncertainty:
         backend.facts.require_ensemble()
-    check_distances(environments)
+    refuse_coincident(environments)
     if backend.takes_blocks and environments.n_pairs > BLOCK_PAIRS:
         return _predict_in_blocks(backend, environments, species, uncertainty=uncertainty)
     results = backend.evaluate(environments, species, members=uncertainty)

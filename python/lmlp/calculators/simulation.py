@@ -93,7 +93,7 @@ class Intervals:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class RunEnd:
     """How a run ended.
 
     Attributes:
@@ -205,7 +205,7 @@ class Simulation:
         self._dynamics = make_dynamics(self.atoms, self._conditions, self._rng)
         self._forget_history()
 
-    def run(self, steps: int, progress: Callable[[Simulation], None] | None = None) -> Outcome:
+    def run(self, steps: int, progress: Callable[[Simulation], None] | None = None) -> RunEnd:
         """Run until ``steps`` steps have been made in all, or the watch stops it.
 
         Raises:
@@ -236,7 +236,7 @@ class Simulation:
             if progress is not None:
                 progress(self)
         n_kept = 0 if self.watch is None else self.watch.n_kept
-        return Outcome(self.step, n_kept, stopped_by, self.last, self.largest)
+        return RunEnd(self.step, n_kept, stopped_by, self.last, self.largest)
 
     def _next_event(self, steps: int) -> int:
         periods = [*asdict(self._intervals).values()]

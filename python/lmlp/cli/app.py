@@ -9,9 +9,9 @@ from typing import Any
 
 import typer
 
-from lmlp import __version__
 from lmlp.cli.words import guard_streams, lost_words
 from lmlp.errors import DataWarning, LMLPError
+from lmlp.version import __version__
 
 app = typer.Typer(
     name="lmlp",

@@ -160,7 +160,7 @@ def split(
 
       lmlp data split all.xyz --train train.xyz --test test.xyz --test-size 900 --method farthest-point
     """
-    from lmlp.dataset.split import split as divide
+    from lmlp.dataset.parts import split_into_parts
 
     _check_method(method)
     targets = [train, test] if valid is None else [train, valid, test]
@@ -169,7 +169,7 @@ def split(
     structures = _read(files, keys, runner_units)
     first = _farthest(structures, preset, cutoff) if method == "farthest-point" else None
     sizes = [test_size] if valid is None else [valid_size, test_size]
-    parts = divide(structures, sizes, seed=seed, first=first)
+    parts = split_into_parts(structures, sizes, seed=seed, first=first)
     for path, part in zip(targets, parts, strict=True):
         _write(path, [structures[i] for i in part])
 
@@ -202,7 +202,7 @@ def deduplicate(
 
     Example: lmlp data deduplicate all.xyz -o train.xyz --against test.xyz
     """
-    from lmlp.dataset.split import deduplicate as find
+    from lmlp.dataset.parts import deduplicate as find
     from lmlp.errors import DataError
 
     _check_targets([output], [*files, *(against or [])], force=force)

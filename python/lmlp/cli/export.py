@@ -24,7 +24,7 @@ def command(
     elements and must agree.
     """
     from lmlp.cli.written import report_written
-    from lmlp.export.model_file import write_model_file
+    from lmlp.export.writing import write_model_file
     from lmlp.files.kinds import MODEL
     from lmlp.files.rule import Output, check_outputs
     from lmlp.training.state.checkpoint import load_model_data

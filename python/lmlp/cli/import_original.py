@@ -24,8 +24,8 @@ def command(
     Models with a molecular mechanics environment (qmmm = True) are not supported.
     """
     from lmlp.cli.written import report_written
-    from lmlp.export.model_file import write_model_file
     from lmlp.export.original import import_original
+    from lmlp.export.writing import write_model_file
     from lmlp.files.kinds import MODEL
     from lmlp.files.rule import Output, check_outputs
 

@@ -37,8 +37,8 @@ def command(
     from lmlp.cli.written import report_written
     from lmlp.descriptor.presets import make_preset
     from lmlp.errors import InvalidArgumentError
-    from lmlp.export.model_file import write_model_file
     from lmlp.export.random_model import RandomModelOptions, random_model
+    from lmlp.export.writing import write_model_file
     from lmlp.files.kinds import MODEL
     from lmlp.files.rule import Output, check_outputs
 

@@ -29,10 +29,10 @@ def claimed(config: LearnConfig, *, resume: bool, force: bool, stream: bool = Fa
     from lmlp.files.lock import locked
     from lmlp.files.names import beside
     from lmlp.files.rule import check_existing, check_names
-    from lmlp.lifelong.outputs import in_place, learn_inputs, learn_outputs, stream_outputs
+    from lmlp.lifelong.outputs import batches_outputs, in_place, learn_inputs, learn_outputs
 
     files = learn_outputs(config, replaces=resume or in_place(config))
-    files += stream_outputs(config, (), replaces=resume) if stream else []
+    files += batches_outputs(config, (), replaces=resume) if stream else []
     check_names(files, learn_inputs(config))
     with locked(beside(config.output, ""), typer.echo), locked(config.memory, typer.echo):
         check_existing(files, force=force)

@@ -49,25 +49,25 @@ def run_stream(options: dict[str, Any], stream: str, *, resume: bool, force: boo
 def _learn(config: LearnConfig, options: dict[str, Any], batches: list[Any], *, resume: bool) -> None:
     """Learn the batches and draw the errors."""
     from lmlp.files.names import beside
-    from lmlp.lifelong.batches import learn_stream, stream_log
+    from lmlp.lifelong.batches import batches_log, learn_batches
     from lmlp.lifelong.outputs import picture_path
-    from lmlp.plots import plot_stream, save
+    from lmlp.plots import plot_batches, save
 
     typer.echo(f"{len(batches)} batches. RMSE on check structures, energies in meV/atom, forces in meV/Å:")
     typer.echo(
         "task, new structures in memory | tasks before the stream | batches so far | new, before -> after"
     )
     try:
-        records = learn_stream(
+        records = learn_batches(
             options, batches, observer=_Quiet(), resume=resume, on_batch=lambda r: typer.echo(line(r))
         )
     except KeyboardInterrupt:
         typer.echo("Stopped. All progress is kept; the same command with --resume goes on.")
         raise typer.Exit(130) from None
     picture = picture_path(config)
-    save(plot_stream(records), picture)
+    save(plot_batches(records), picture)
     typer.echo(
-        f"{config.output}: model;  {stream_log(config.output)}, {picture}: errors;  "
+        f"{config.output}: model;  {batches_log(config.output)}, {picture}: errors;  "
         f"{beside(config.output, '.batches')}: report and suspects of each batch"
     )
     refused = [r["task"] for r in records if r["refused"]]

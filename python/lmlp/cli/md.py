@@ -14,7 +14,7 @@ from lmlp.cli.options import file_name
 if TYPE_CHECKING:
     from ase import Atoms
 
-    from lmlp.calculators.simulation import Outcome, RunFiles, Simulation
+    from lmlp.calculators.simulation import RunEnd, RunFiles, Simulation
 
 
 def command(
@@ -141,13 +141,13 @@ def _read_start(name: str) -> Atoms:
 
     from lmlp.errors import DataError
     from lmlp.io import DataKeys, read_structures
-    from lmlp.io.detect import kind_of
+    from lmlp.io.detect import reader_of
     from lmlp.io.formats.foreign import DUMPS, ase_format
     from lmlp.io.open import check_exists, split_index
 
     path = split_index(name)[0]
     check_exists(path)
-    kind = kind_of(path)
+    kind = reader_of(path)
     if kind == "ase" and ase_format(path) not in DUMPS:
         return _read_by_ase(name)
     no_labels = DataKeys(energy="none", forces="none", stress="none", virial="none")
@@ -185,7 +185,7 @@ def _read_by_ase(name: str, kind: str | None = None) -> Atoms:
     return atoms
 
 
-def _run(simulation: Simulation, steps: int) -> Outcome:
+def _run(simulation: Simulation, steps: int) -> RunEnd:
     from rich.console import Console
     from rich.progress import (
         BarColumn,
@@ -236,7 +236,7 @@ def _describe(run: Simulation) -> str:
     )
 
 
-def _report(outcome: Outcome, simulation: Simulation, files: RunFiles) -> None:
+def _report(outcome: RunEnd, simulation: Simulation, files: RunFiles) -> None:
     typer.echo(f"{outcome.step} steps; trajectory {files.trajectory}, log {files.log}")
     if outcome.largest is not None:
         typer.echo(f"largest grade {outcome.largest.grade:.3g} at step {outcome.largest.step}")

@@ -49,7 +49,8 @@ def command(
     """
     from lmlp.cli.written import report_written
     from lmlp.export.merge import merge_models
-    from lmlp.export.model_file import read_model_file, write_model_file
+    from lmlp.export.model_file import read_model_file
+    from lmlp.export.writing import write_model_file
     from lmlp.files.kinds import MODEL
     from lmlp.files.rule import Output, check_outputs
     from lmlp.io import DataKeys
@@ -78,7 +79,7 @@ def _measured(model: ModelData, data: list[str], keys: DataKeys, threads: int) -
 
     from lmlp.evaluation import evaluate
     from lmlp.evaluation.recalibrate import recalibrated
-    from lmlp.export.model_file import write_model_file
+    from lmlp.export.writing import write_model_file
     from lmlp.io import read_structures
 
     structures = read_structures(data, keys)

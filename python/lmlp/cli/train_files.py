@@ -65,7 +65,7 @@ def write_model(context: Context, model: ModelData) -> None:
     """
     from lmlp.cli.written import report_written
     from lmlp.errors import LMLPError, OutputError
-    from lmlp.export.model_file import write_model_file
+    from lmlp.export.writing import write_model_file
     from lmlp.files.names import earlier
 
     path = context.config.output
@@ -89,7 +89,7 @@ def _rescued(model: ModelData, name: str) -> str:
     import tempfile
 
     from lmlp.errors import LMLPError
-    from lmlp.export.model_file import write_model_file
+    from lmlp.export.writing import write_model_file
 
     try:
         folder = tempfile.mkdtemp(prefix="lmlp-")

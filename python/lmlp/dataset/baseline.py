@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from lmlp.dataset.arrays import Dataset
-from lmlp.dataset.blocks import Block, find_block
+from lmlp.dataset.blocks import PairBlock, find_block
 from lmlp.model.baseline import Zbl
 
 _CHUNK = 256  # structures whose pair lists are held at once
@@ -54,7 +54,7 @@ def _tell_reach(before: Dataset, after: Dataset, say: Callable[[str], None]) -> 
 
 
 def _baseline_labels(
-    block: Block, species: np.ndarray, baseline: Zbl
+    block: PairBlock, species: np.ndarray, baseline: Zbl
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return energies in eV ``[n]``, forces in eV/Å and strain derivatives in eV ``[n, 3, 3]``."""
     pairs = block.environments

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from lmlp.dataset.arrays import Dataset
-from lmlp.dataset.blocks import Block, ragged
+from lmlp.dataset.blocks import PairBlock, ragged
 from lmlp.dataset.store import Store
 from lmlp.environments import Environments
 from lmlp.model.derivatives import StoredDerivatives, place_in_batch
@@ -143,7 +143,7 @@ def make_batch(
 
 
 def _pairs(
-    block: Block, slots: _Slots, atom: np.ndarray, real: np.ndarray
+    block: PairBlock, slots: _Slots, atom: np.ndarray, real: np.ndarray
 ) -> tuple[Environments, np.ndarray]:
     """Collect the pair lists of the slots; neighbors are counted through the slots."""
     counts = np.where(real, block.pair_offsets[atom + 1] - block.pair_offsets[atom], 0)

@@ -14,7 +14,7 @@ from lmlp.neighbors import find_neighbors
 
 
 @dataclass(frozen=True)
-class Block:
+class PairBlock:
     """Pair lists of some structures, one after the other; atoms sorted by species.
 
     Attributes:
@@ -46,7 +46,7 @@ class Block:
         return Environments(self.pair_offsets, self.neighbors + shift, self.vectors, nothing)
 
 
-def join(blocks: Sequence[Block]) -> Block:
+def join(blocks: Sequence[PairBlock]) -> PairBlock:
     """Put blocks one after the other."""
     if len(blocks) == 1:
         return blocks[0]
@@ -54,7 +54,7 @@ def join(blocks: Sequence[Block]) -> Block:
     def offsets(arrays: list[np.ndarray]) -> np.ndarray:
         return np.concatenate([[0], np.cumsum(np.concatenate([np.diff(a) for a in arrays]))]).astype(np.int64)
 
-    return Block(
+    return PairBlock(
         offsets([b.first_atom for b in blocks]),
         offsets([b.pair_offsets for b in blocks]),
         np.concatenate([b.neighbors for b in blocks]),
@@ -63,7 +63,7 @@ def join(blocks: Sequence[Block]) -> Block:
     )
 
 
-def find_block(dataset: Dataset, ids: Sequence[int] | np.ndarray, cutoff: float) -> Block:
+def find_block(dataset: Dataset, ids: Sequence[int] | np.ndarray, cutoff: float) -> PairBlock:
     """Find the neighbors of some structures.
 
     Raises:
@@ -84,7 +84,7 @@ def find_block(dataset: Dataset, ids: Sequence[int] | np.ndarray, cutoff: float)
         species.append(dataset.species[atoms][env.neighbors])
         vectors.append(env.vectors)
     sizes = [len(dataset.structures[i]) for i in ids]
-    return Block(
+    return PairBlock(
         np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64),
         np.concatenate(offsets),
         np.concatenate(neighbors),

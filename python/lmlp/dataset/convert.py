@@ -10,7 +10,7 @@ from typing import Any
 
 from lmlp.audit.report import audit
 from lmlp.dataset.arrays import Dataset, tell_missing
-from lmlp.dataset.disk import check_folder, chunks, convert, describe, open_converted
+from lmlp.dataset.disk import check_folder, chunks, convert, identify, open_converted
 from lmlp.dataset.free_atoms import nothing_bound, tell_disagreements
 from lmlp.dataset.sources import Listener, Once, Sources
 from lmlp.errors import DataError, OutputError
@@ -58,7 +58,7 @@ def read_streamed(sources: Sources, listener: Listener, once: Once) -> tuple[Dat
         if not path.is_file():
             raise DataError(f"{path}: no such file")
     meta: dict[str, Any] = {
-        "sources": describe(_files(sources)),
+        "sources": identify(_files(sources)),
         "selections": [str(p) for p in sources.all_files],
         "n_files": len(sources.files),
         "keys": asdict(sources.keys),

@@ -239,12 +239,12 @@ def open_converted(folder: Path, meta: dict[str, Any]) -> StreamedDataset | None
     return replace(data, free_atoms=tuple(from_plain(entry) for entry in found.get("free_atoms", [])))
 
 
-def describe(paths: Sequence[Path]) -> list[dict[str, Any]]:
+def identify(paths: Sequence[Path]) -> list[dict[str, Any]]:
     """Return what files are recognized by: name, size, time of change, hash of the first megabyte."""
-    return [_describe(path) for path in paths]
+    return [_identity(path) for path in paths]
 
 
-def _describe(path: Path) -> dict[str, Any]:
+def _identity(path: Path) -> dict[str, Any]:
     status = path.stat()
     with path.open("rb") as file:
         head = hashlib.sha256(file.read(_HEAD)).hexdigest()
@@ -257,7 +257,7 @@ def _describe(path: Path) -> dict[str, Any]:
 
 
 def chunks(structures: Iterable[Structure], size: int) -> Iterator[list[Structure]]:
-    """Cut a stream of structures into lists."""
+    """Cut structures, as they come, into lists."""
     part: list[Structure] = []
     for s in structures:
         part.append(s)

@@ -9,7 +9,7 @@ import torch
 
 from lmlp.dataset.batches import Labels, References, make_batch
 from lmlp.dataset.store import Store
-from lmlp.model.potential import Batch, EnsemblePotential, Prediction
+from lmlp.model.potential import Batch, BatchPrediction, EnsemblePotential
 
 _AT_A_TIME = 16
 
@@ -21,7 +21,7 @@ def predictions(
     ids: np.ndarray,
     *,
     forces: bool = True,
-) -> Iterator[tuple[Prediction, Batch, Labels]]:
+) -> Iterator[tuple[BatchPrediction, Batch, Labels]]:
     """Let all members predict some structures.
 
     Args:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from lmlp.dataset.arrays import Dataset
-from lmlp.dataset.blocks import Block, find_block, join, ragged
+from lmlp.dataset.blocks import PairBlock, find_block, join, ragged
 from lmlp.dataset.input_file import InputFile
 from lmlp.descriptor.compute import Descriptor
 from lmlp.descriptor.jacobians import Jacobians
@@ -52,7 +52,7 @@ class Store:
         self.n_cached = 0
         self.moments: FeatureMoments | None = None
         self.jacobians: Jacobians | None = None  # derivatives of the inputs, where they are stored
-        self._block: Block | None = None
+        self._block: PairBlock | None = None
         self._inputs: Tensor | None = None
         self._features: list[np.ndarray] | None = []
         self._file = file
@@ -75,7 +75,7 @@ class Store:
         """Find neighbors and gather the moments of the features; keep what fits."""
         if not statistics and (self._file is not None or not self.budget):
             return
-        blocks: list[Block] = []
+        blocks: list[PairBlock] = []
         row = 8 * self.descriptor.n_features
         used = 0
 
@@ -115,7 +115,7 @@ class Store:
         pieces = sizes // _CHUNK_ATOMS
         yield from np.split(np.arange(ids.start, ids.stop), np.flatnonzero(np.diff(pieces)) + 1)
 
-    def block_features(self, block: Block) -> np.ndarray:
+    def block_features(self, block: PairBlock) -> np.ndarray:
         """Compute the features of a block's atoms."""
         return self.descriptor.features(block.environments, block.neighbor_species)
 
@@ -154,7 +154,7 @@ class Store:
             digest.update(np.ascontiguousarray(array).tobytes())
         return digest.hexdigest()
 
-    def fetch(self, ids: np.ndarray) -> tuple[Block, Tensor, np.ndarray]:
+    def fetch(self, ids: np.ndarray) -> tuple[PairBlock, Tensor, np.ndarray]:
         """Return a block with the inputs of its atoms, and where each of ``ids`` stands in it."""
         if self._block is not None and self._inputs is not None and (ids < self.n_cached).all():
             return self._block, self._inputs, ids

@@ -14,7 +14,7 @@ _TEXTS = ("channels", "table")
 _MOST = 200
 
 
-def check_options(options: Mapping[str, Any]) -> None:
+def check_preset_options(options: Mapping[str, Any]) -> None:
     """Refuse values of another kind than an option has; unknown names are left to the preset.
 
     Raises:

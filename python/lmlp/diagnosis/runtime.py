@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from lmlp import __version__
 from lmlp.diagnosis.check import Check, first_line
+from lmlp.version import __version__
 
 REINSTALL = "reinstall from the source folder: pip install --force-reinstall --no-deps ."
 # OpenMP runtimes by the beginning of their file name

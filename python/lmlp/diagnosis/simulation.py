@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from lmlp.diagnosis.check import Check, first_line
-from lmlp.diagnosis.engines import error_of, run_lammps
+from lmlp.diagnosis.programs import error_of, run_lammps
 
 ELEMENTS = ["H", "O"]
 EDGE = 8.0  # Å, the edge of the box
@@ -70,8 +70,8 @@ def run_tiny_model(commands: list[list[str]], load: str, settings: str = "") -> 
 
 def _write_tiny_model(path: Path) -> None:
     from lmlp.descriptor.presets import make_preset
-    from lmlp.export.model_file import write_model_file
     from lmlp.export.random_model import RandomModelOptions, random_model
+    from lmlp.export.writing import write_model_file
 
     descriptor = make_preset("eeacsf-153", ELEMENTS, cutoff=3.5)
     descriptor["functions"] = descriptor["functions"][::10]

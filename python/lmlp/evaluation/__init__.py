@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from lmlp.evaluation.compare import Evaluation, StructureResult, evaluate
+from lmlp.evaluation.compare import Evaluation, evaluate
 from lmlp.evaluation.report import Section, write_report
+from lmlp.evaluation.result import StructureResult
 
 __all__ = ["Evaluation", "Section", "StructureResult", "evaluate", "write_report"]

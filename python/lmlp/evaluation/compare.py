@@ -10,61 +10,17 @@ from typing import Any
 import numpy as np
 
 from lmlp.calculators.backends import Backend, ModelFacts, SpeciesTable, open_backend
-from lmlp.calculators.prediction import Prediction, check_distances, predict_many
+from lmlp.calculators.prediction import predict_many, refuse_coincident
 from lmlp.environments import Environments
 from lmlp.errors import DataError, LMLPError
+from lmlp.evaluation.result import StructureResult
+from lmlp.evaluation.tables import all_figures
 from lmlp.neighbors import find_neighbors
 from lmlp.structure import Structure
 from lmlp.structure.free_atoms import is_free_atom
 
 # Numbers in the largest array of one batch (members × pairs × 3): 64 MiB.
 BATCH_SIZE = 1 << 23
-
-
-@dataclass(frozen=True)
-class StructureResult:
-    """One structure, its reference labels and what the model says.
-
-    Attributes:
-        structure: as read.
-        group: the data set that it belongs to, e.g. its file.
-        prediction: of the model, with uncertainties when it has several members.
-    """
-
-    structure: Structure
-    group: str
-    prediction: Prediction
-
-    @property
-    def config_type(self) -> str:
-        """The frame's ``config_type``, "" where it has none."""
-        return str(self.structure.info.get("config_type", ""))
-
-    @property
-    def energy_error(self) -> float | None:
-        """Predicted − reference in eV/atom, None without reference energy."""
-        if self.structure.energy is None:
-            return None
-        return (self.prediction.energy - self.structure.energy) / len(self.structure)
-
-    @property
-    def force_errors(self) -> np.ndarray | None:
-        """Predicted − reference in eV/Å ``[n, 3]``, None without reference forces."""
-        return None if self.structure.forces is None else self.prediction.forces - self.structure.forces
-
-    @property
-    def stress(self) -> np.ndarray | None:
-        """Predicted stress in eV/Å³ ``[3, 3]``, None without a volume."""
-        volume = self.structure.volume
-        return self.prediction.virial / volume if volume > 0.0 else None
-
-    @property
-    def stress_errors(self) -> np.ndarray | None:
-        """Predicted − reference in eV/Å³, the six distinct components, None without reference stress."""
-        predicted = self.stress
-        if self.structure.stress is None or predicted is None:
-            return None
-        return (predicted - self.structure.stress)[[0, 1, 2, 1, 0, 0], [0, 1, 2, 2, 2, 1]]
 
 
 @dataclass(frozen=True)
@@ -94,9 +50,8 @@ class Evaluation:
 
     def metrics(self) -> dict[str, Any]:
         """Return all figures as plain JSON data (keys: docs/evaluation.md)."""
-        from lmlp.evaluation.tables import metrics
-
-        return metrics(self)
+        evaluation, free = self.divided()
+        return all_figures(self.facts, evaluation.results, free)
 
 
 def evaluate(
@@ -158,7 +113,7 @@ def _prepare(
         environments = find_neighbors(
             structure.positions, structure.cell, structure.pbc, cutoff, n_threads=threads
         )
-        check_distances(environments)
+        refuse_coincident(environments)
     except LMLPError as error:
         raise type(error)(f"{structure.source or 'structure'}: {error}") from None
     return environments, species

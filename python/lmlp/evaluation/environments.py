@@ -10,7 +10,7 @@ import numpy as np
 
 from lmlp.elements import symbol
 from lmlp.evaluation import html
-from lmlp.evaluation.compare import StructureResult
+from lmlp.evaluation.result import StructureResult
 from lmlp.metrics import summarize
 from lmlp.neighbors import find_neighbors
 from lmlp.structure import Structure

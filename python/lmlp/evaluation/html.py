@@ -10,10 +10,10 @@ from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING
 
-from lmlp import __version__
 from lmlp.files.kinds import REPORT
 from lmlp.files.writing import replacing
 from lmlp.plots.style import to_data_uri
+from lmlp.version import __version__
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

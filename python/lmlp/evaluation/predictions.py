@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from lmlp.elements import symbol
-from lmlp.evaluation.compare import Evaluation, StructureResult
+from lmlp.evaluation.compare import Evaluation
+from lmlp.evaluation.result import StructureResult
 from lmlp.files.kinds import PREDICTIONS
 from lmlp.files.writing import replacing
 

@@ -11,8 +11,9 @@ import numpy as np
 
 from lmlp.errors import DataError
 from lmlp.evaluation import html
-from lmlp.evaluation.compare import Evaluation, StructureResult
+from lmlp.evaluation.compare import Evaluation
 from lmlp.evaluation.environments import environment_section
+from lmlp.evaluation.result import StructureResult
 from lmlp.evaluation.tables import concatenate, energy_deviations, force_deviations, free_atoms_in_words
 from lmlp.evaluation.worst import worst_section
 from lmlp.metrics import calibrate
@@ -259,11 +260,11 @@ def _log_beside(model: str) -> Path | None:
 
 
 def _learning_curve(log: str | Path | None) -> str | None:
-    from lmlp.plots import plot_learning_curve, read_log
+    from lmlp.plots import plot_learning_curve, read_epochs
 
     if log is None:
         return None
-    epochs = read_log(log)
+    epochs = read_epochs(log)
     if not epochs:
         return None
     picture = html.wide(html.figure(plot_learning_curve(epochs), "learning curve"))

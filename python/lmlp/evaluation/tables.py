@@ -8,34 +8,42 @@ from typing import Any
 
 import numpy as np
 
+from lmlp.calculators.backends import ModelFacts
 from lmlp.elements import symbol
-from lmlp.evaluation.compare import Evaluation, StructureResult
 from lmlp.evaluation.environments import atom_errors, environment_table
+from lmlp.evaluation.result import StructureResult
 from lmlp.metrics import Calibration, calibrate, summarize, summarize_by
+from lmlp.structure.composition import formula
 
 N_WORST = 10
 ROUNDING = 1e-9  # of the largest deviation: sums of thousands of terms of eV size differ by 1e-12 eV/Å
 
 
-def metrics(evaluation: Evaluation) -> dict[str, Any]:
-    """Return all figures as plain JSON data: eV/atom, eV/Å, eV/Å³; None where there is no reference value."""
-    evaluation, free = evaluation.divided()
-    results = evaluation.results
+def all_figures(
+    facts: ModelFacts, results: Sequence[StructureResult], free: Sequence[StructureResult]
+) -> dict[str, Any]:
+    """Return all figures as plain JSON data: eV/atom, eV/Å, eV/Å³; None where there is no reference value.
+
+    Args:
+        facts: of the model.
+        results: what counts as errors of structures.
+        free: free atoms, told apart.
+    """
     return {
         **error_table(results),
-        "elements": element_table(results),
+        "elements": errors_by_element(results),
         "environments": environment_table(atom_errors(results)),
         "config_types": group_table(results, lambda result: result.config_type),
         "files": group_table(results, lambda result: result.group),
-        "calibration": calibration_table(evaluation),
+        "calibration": calibration_table(facts, results),
         "worst": worst_structures(results),
         "free_atoms": [free_atom_row(result) for result in free],
         "model": {
-            "path": evaluation.facts.path,
-            "elements": list(evaluation.facts.elements),
-            "n_members": evaluation.facts.n_members,
-            "n_features": evaluation.facts.n_features,
-            "cutoff": evaluation.facts.cutoff,
+            "path": facts.path,
+            "elements": list(facts.elements),
+            "n_members": facts.n_members,
+            "n_features": facts.n_features,
+            "cutoff": facts.cutoff,
         },
     }
 
@@ -87,7 +95,7 @@ def concatenate(parts: Sequence[np.ndarray]) -> np.ndarray:
     return np.concatenate([part.ravel() for part in parts]) if parts else np.empty(0)
 
 
-def element_table(results: Sequence[StructureResult]) -> dict[str, dict[str, Any]]:
+def errors_by_element(results: Sequence[StructureResult]) -> dict[str, dict[str, Any]]:
     """Force errors by element; ``n`` counts components."""
     pairs = [(r.structure.numbers, f) for r in results if (f := r.force_errors) is not None]
     if not pairs:
@@ -147,17 +155,17 @@ def force_deviations(results: Sequence[StructureResult]) -> SigmaAndError:
     return SigmaAndError(std[known], error[known])
 
 
-def calibration_table(evaluation: Evaluation) -> dict[str, Any] | None:
+def calibration_table(facts: ModelFacts, results: Sequence[StructureResult]) -> dict[str, Any] | None:
     """How well σ tells the error, for the model's own factor c (``sigma``) and for c = 1 (``raw``).
 
     ``fitted_factor`` is the c that these data ask for. None for a one-member model.
     """
-    if evaluation.facts.n_members < 2:
+    if facts.n_members < 2:
         return None
     table: dict[str, Any] = {}
     for name, factor, values in (
-        ("energy", evaluation.facts.energy_factor, energy_deviations(evaluation.results)),
-        ("forces", evaluation.facts.force_factor, force_deviations(evaluation.results)),
+        ("energy", facts.energy_factor, energy_deviations(results)),
+        ("forces", facts.force_factor, force_deviations(results)),
     ):
         raw = calibrate(values.std, values.error)
         sigma = calibrate(factor * values.std, values.error)
@@ -210,7 +218,7 @@ def _worst_row(number: int, result: StructureResult) -> dict[str, Any]:
     return {
         "source": result.structure.source or f"structure {number}",
         "config_type": result.config_type,
-        "formula": formula(result.structure.numbers),
+        "formula": formula(result.structure),
         "n_atoms": len(result.structure),
         "energy_error": result.energy_error,
         "force_rmse": None if force is None else force.rmse,
@@ -219,11 +227,3 @@ def _worst_row(number: int, result: StructureResult) -> dict[str, Any]:
         "worst_atom_error": None if lengths is None else float(lengths[atom]),
         "grade": None if uncertainty is None else uncertainty.grade,
     }
-
-
-def formula(numbers: np.ndarray) -> str:
-    """Write the composition, e.g. ``C9H12NO``: C and H first, then by symbol."""
-    counts = {symbol(int(z)): int(n) for z, n in zip(*np.unique(numbers, return_counts=True), strict=True)}
-    first = [s for s in ("C", "H") if s in counts] if "C" in counts else []
-    order = first + sorted(s for s in counts if s not in first)
-    return "".join(s + (str(counts[s]) if counts[s] > 1 else "") for s in order)

@@ -10,8 +10,8 @@ import numpy as np
 
 from lmlp.elements import symbol
 from lmlp.evaluation import html
-from lmlp.evaluation.compare import StructureResult
 from lmlp.evaluation.environments import bonded_pairs
+from lmlp.evaluation.result import StructureResult
 from lmlp.evaluation.tables import worst_first
 from lmlp.plots.structure import StructurePicture, plot_structure
 from lmlp.structure import Structure

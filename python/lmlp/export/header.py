@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NewType
 
 import numpy as np
 
-from lmlp import __version__
 from lmlp.errors import InvalidArgumentError, ModelFileError
 from lmlp.export import upgrade
 from lmlp.model.activations import ACTIVATION_NAMES
 from lmlp.model.baseline import pair_name, parse_baseline
 from lmlp.model.data import ModelData
 from lmlp.model.free_atoms import parse_free_atoms
+from lmlp.version import __version__
+
+Header = NewType("Header", dict[str, Any])
+"""The ``lmlp.json`` of a model, of the newest format version: `parse_header` alone makes one."""
 
 UNITS = {"length": "Angstrom", "energy": "eV"}
 
@@ -44,18 +47,15 @@ def header_of(data: ModelData, weights_sha256: str) -> dict[str, Any]:
     }
     if data.shortest_distances:
         header["shortest_distances"] = {name: float(r) for name, r in data.shortest_distances.items()}
-    if header["format_version"] >= 2:
-        header["baseline"] = plain(data.baseline)
-    if header["format_version"] >= 3:
-        header["free_atoms"] = plain(data.free_atoms)
+    for name, version in upgrade.FIELDS.items():
+        if version <= header["format_version"]:
+            header[name] = plain(getattr(data, name))
     return header
 
 
 def _lowest_version(data: ModelData) -> int:
     """Return the oldest version that can hold a model: readers would leave out what they do not know."""
-    if data.free_atoms is not None:
-        return 3
-    return 1 if data.baseline is None else 2
+    return max([1, *(v for name, v in upgrade.FIELDS.items() if getattr(data, name) is not None)])
 
 
 def plain(value: Any) -> Any:
@@ -84,8 +84,8 @@ def weight_arrays(data: ModelData) -> dict[str, np.ndarray]:
     return {name: np.ascontiguousarray(array, dtype=np.float64) for name, array in arrays.items()}
 
 
-def parse_header(text: bytes) -> dict[str, Any]:
-    """Parse ``lmlp.json`` and bring an older version up to date.
+def parse_header(text: bytes) -> Header:
+    """Parse ``lmlp.json`` and bring an older version up to date; all readers begin here.
 
     Raises:
         ModelFileError: not an lmlp model, or of a newer format version.
@@ -105,15 +105,15 @@ def parse_header(text: bytes) -> dict[str, Any]:
             f"{upgrade.FORMAT_VERSION}, the newest that lmlp {__version__} reads: update lmlp"
         )
     header = upgrade.upgrade(header)
-    for key in ("baseline", "free_atoms"):
+    for key in upgrade.FIELDS:
         if key not in header:
             raise ModelFileError(f"{key!r} is missing")
     if header.get("units") != UNITS:
         raise ModelFileError(f"units {header.get('units')!r} are not {UNITS}")
-    return header
+    return Header(header)
 
 
-def model_data(header: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> ModelData:
+def model_data(header: Header, arrays: Mapping[str, np.ndarray]) -> ModelData:
     """Combine ``lmlp.json`` and the arrays of ``weights.safetensors``.
 
     Raises:
@@ -142,9 +142,8 @@ def model_data(header: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> Mode
             feature_max=arrays.get("feature_max"),
             calibration=uncertainty.get("calibration") or {},
             provenance=header.get("provenance") or {},
-            baseline=header.get("baseline"),
-            free_atoms=header.get("free_atoms"),
             shortest_distances=header.get("shortest_distances") or {},
+            **{name: header[name] for name in upgrade.FIELDS},
         )
     except KeyError as error:
         raise ModelFileError(f"{error.args[0]!r} is missing") from None

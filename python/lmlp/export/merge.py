@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from lmlp import __version__
 from lmlp.errors import ModelFileError
 from lmlp.model.data import ModelData
+from lmlp.version import __version__
 
 _SAME_ENERGY = 1e-9  # eV; one fit on the same data gives the same bits, another machine the last bits only
 

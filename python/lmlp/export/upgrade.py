@@ -10,6 +10,10 @@ from lmlp.errors import ModelFileError
 # The newest that this version of lmlp reads; what it writes is the oldest that can hold the model.
 FORMAT_VERSION = 3
 
+# Entries of `lmlp.json` that models may be without (null), and the version that each came with. They are the
+# fields of `ModelData` of the same names.
+FIELDS = {"baseline": 2, "free_atoms": 3}
+
 
 def upgrade_v1(header: dict[str, Any]) -> dict[str, Any]:
     """Version 2 came with baselines; readers of version 1 would leave one out without a word."""

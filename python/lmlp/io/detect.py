@@ -16,7 +16,7 @@ _PAIR = re.compile(r"(properties|lattice)\s*=", re.IGNORECASE)
 _ATOM = re.compile(r"\s*[A-Za-z]{1,2}(\s+[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?){3}(\s|$)")
 
 
-def kind_of(path: Path) -> str:
+def reader_of(path: Path) -> str:
     """Return ``extxyz``, ``hdf5``, ``runner`` (``input.data``) or ``ase``: what ASE reads.
 
     Raises:

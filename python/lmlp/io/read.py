@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from lmlp.errors import DataError, InvalidArgumentError
-from lmlp.io.detect import kind_of
+from lmlp.io.detect import reader_of
 from lmlp.io.formats.extxyz import parse_frame, split_frames
 from lmlp.io.formats.foreign import read_foreign
 from lmlp.io.formats.hdf5 import read_hdf5_frames
@@ -66,7 +66,7 @@ def read_structures(
 def any_runner(files: Iterable[str | Path]) -> bool:
     """Tell whether one of the files is an ``input.data`` of RuNNer or n2p2, whose units can be chosen."""
     paths = [split_index(file)[0] for file in files]
-    return any(path.is_file() and kind_of(path) == "runner" for path in paths)
+    return any(path.is_file() and reader_of(path) == "runner" for path in paths)
 
 
 def iterate_structures(
@@ -112,7 +112,7 @@ def _structures(file: str | Path, keys: DataKeys, runner_units: RunnerUnits) -> 
 
 def _frames(path: Path, selection: slice, runner_units: RunnerUnits, notes: Notes) -> Iterator[Frame]:
     """Choose the reader by the content, or by the ending."""
-    kind = kind_of(path)
+    kind = reader_of(path)
     if kind == "hdf5":
         yield from read_hdf5_frames(path, selection)
     elif kind == "ase":

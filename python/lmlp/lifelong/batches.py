@@ -21,14 +21,14 @@ from lmlp.lifelong.config import LearnConfig
 from lmlp.lifelong.earlier import read_memory
 from lmlp.lifelong.learn import learn
 from lmlp.lifelong.memory import Memory
-from lmlp.lifelong.outputs import learn_inputs, report_path, stream_outputs, suspects_path
+from lmlp.lifelong.outputs import batches_outputs, learn_inputs, report_path, suspects_path
 from lmlp.lifelong.session import NothingNew
 from lmlp.training.observer import Observer
 from lmlp.training.state.log import read_log
 
 
 @dataclass(frozen=True)
-class Batch:
+class SessionBatch:
     """Structures that are learned together.
 
     Attributes:
@@ -40,15 +40,15 @@ class Batch:
     frames: tuple[int, int] | None = None
 
 
-def one_file_each(files: Sequence[Path]) -> list[Batch]:
+def one_file_each(files: Sequence[Path]) -> list[SessionBatch]:
     """Take every file as a batch."""
-    return [Batch([path]) for path in files]
+    return [SessionBatch([path]) for path in files]
 
 
-def cut(files: Sequence[Path], size: int, keys: DataKeys | None = None) -> list[Batch]:
+def cut(files: Sequence[Path], size: int, keys: DataKeys | None = None) -> list[SessionBatch]:
     """Cut files, one after the other, into batches of ``size`` structures; the last may be smaller."""
     n = sum(len(read_structures(path, keys or DataKeys())) for path in files)
-    return [Batch(list(files), (i, min(i + size, n))) for i in range(0, n, size)]
+    return [SessionBatch(list(files), (i, min(i + size, n))) for i in range(0, n, size)]
 
 
 def batch_names(config: LearnConfig, n: int) -> list[str]:
@@ -56,14 +56,14 @@ def batch_names(config: LearnConfig, n: int) -> list[str]:
     return [f"{config.task}-{k + 1:03d}" for k in range(n)]
 
 
-def stream_log(output: Path) -> Path:
+def batches_log(output: Path) -> Path:
     """Return ``<stem>.stream.jsonl`` beside the output."""
     return beside(output, ".stream.jsonl")
 
 
-def learn_stream(
+def learn_batches(
     options: Mapping[str, Any],
-    batches: Sequence[Batch],
+    batches: Sequence[SessionBatch],
     *,
     observer: Observer | None = None,
     resume: bool = False,
@@ -102,21 +102,21 @@ def learn_stream(
         locked(beside(first.output, ""), observer.on_message),
         locked(first.memory, observer.on_message),
     ):
-        return _learn_stream(options, first, batches, observer, resume=resume, on_batch=on_batch)
+        return _learn_batches(options, first, batches, observer, resume=resume, on_batch=on_batch)
 
 
-def _learn_stream(
+def _learn_batches(
     options: Mapping[str, Any],
     first: LearnConfig,
-    batches: Sequence[Batch],
+    batches: Sequence[SessionBatch],
     observer: Observer,
     *,
     resume: bool,
     on_batch: Callable[[dict[str, Any]], None],
 ) -> list[dict[str, Any]]:
     names = batch_names(first, len(batches))
-    check_outputs(stream_outputs(first, names, replaces=True), learn_inputs(first))
-    log = stream_log(first.output)
+    check_outputs(batches_outputs(first, names, replaces=True), learn_inputs(first))
+    log = batches_log(first.output)
     records = _earlier_records(first, names, log, resume=resume)
     done = {r["task"] for r in records}
     for name, batch in zip(names, batches, strict=True):

@@ -13,7 +13,7 @@ import torch
 from lmlp.descriptor.compute import Descriptor, element_weights
 from lmlp.elements import atomic_number, symbol
 from lmlp.errors import UnknownElementError
-from lmlp.export.header import header_of, model_data, weight_arrays
+from lmlp.export.header import header_of, model_data, parse_header, weight_arrays
 from lmlp.model.data import ModelData
 from lmlp.model.network import EnsembleNetwork
 from lmlp.model.potential import EnsemblePotential
@@ -175,9 +175,9 @@ def pack_model(model: ModelData) -> dict[str, Any]:
 
 
 def unpack_model(packed: dict[str, Any]) -> ModelData:
-    """Return the model of :func:`pack_model`."""
+    """Return the model of :func:`pack_model`, of this or an older format version."""
     arrays = {name: tensor.numpy() for name, tensor in packed["arrays"].items()}
-    return model_data(json.loads(packed["header"]), arrays)
+    return model_data(parse_header(packed["header"].encode()), arrays)
 
 
 def freeze_networks(potential: EnsemblePotential, species: Sequence[int]) -> None:

@@ -95,7 +95,7 @@ def earlier_data(config: LearnConfig, base: ModelData, observer: Observer) -> Ea
 
 
 def _without_free_atoms(found: Earlier, cutoff: float) -> Earlier:
-    """Set free atoms apart, which memories of earlier versions may hold."""
+    """Set free atoms apart: cells of one atom, from sessions of a model with a longer cutoff, can be some."""
     bound, free = set_apart(found.structures, cutoff)
     kept = [not is_free_atom(s, cutoff) for s in found.structures]
     entries = [e for e, keep in zip(found.entries, kept, strict=True) if keep]

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from lmlp.errors import ConfigError, DataError, DivergedError, ModelFileError, OutputError
-from lmlp.export.model_file import read_model_file, write_model_file
+from lmlp.export.model_file import read_model_file
+from lmlp.export.writing import write_model_file
 from lmlp.files.kinds import FIGURES
 from lmlp.files.lock import locked
 from lmlp.files.names import beside, earlier

@@ -67,8 +67,8 @@ def learn_outputs(config: LearnConfig, *, replaces: bool) -> list[Output]:
     ]
 
 
-def stream_outputs(config: LearnConfig, tasks: Sequence[str], *, replaces: bool) -> list[Output]:
-    """Return what a stream of sessions writes beside the files of each."""
+def batches_outputs(config: LearnConfig, tasks: Sequence[str], *, replaces: bool) -> list[Output]:
+    """Return what learning in batches writes beside the files of each session."""
     folder = beside(config.output, ".batches")
     if folder.exists() and not folder.is_dir():
         raise InvalidArgumentError(f"{folder} exists and is no folder: choose another output")

@@ -42,8 +42,8 @@ from lmlp.model.baseline import Zbl, extended_baseline, parse_baseline
 from lmlp.model.potential import EnsemblePotential
 from lmlp.model.scaling import fit_atomic_energies
 from lmlp.selection.ledger import ACTIVE, PARKED
+from lmlp.selection.likes import likes_by_task, structure_points
 from lmlp.selection.sampler import Strategy
-from lmlp.selection.similar import likes_by_task, structure_points
 from lmlp.selection.strategies import STRATEGIES
 from lmlp.structure.distances import joined_distances, shortest_distances
 from lmlp.training.context import Context

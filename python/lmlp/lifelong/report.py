@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from lmlp import __version__
 from lmlp.lifelong.choice import Bounds, choose
 from lmlp.lifelong.memory import UNWRITTEN, Addition, Entry, State, Update
 from lmlp.lifelong.plan import Learning
@@ -22,6 +21,7 @@ from lmlp.structure import Structure
 from lmlp.structure.composition import formula
 from lmlp.training.run import Run
 from lmlp.training.trainer import Trainer
+from lmlp.version import __version__
 
 _CHECK = "kept to measure errors"
 _COMPARED = 200  # training structures per task that check structures are compared with

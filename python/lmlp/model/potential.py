@@ -60,7 +60,7 @@ class Batch:
 
 
 @dataclass(frozen=True)
-class Prediction:
+class BatchPrediction:
     """What a potential says of a batch, without the atomic energies; members first if the batch is shared.
 
     Attributes:
@@ -111,7 +111,7 @@ class EnsemblePotential:
         """Number of ensemble members."""
         return self.network.n_members
 
-    def predict(self, batch: Batch, *, forces: bool = True, differentiable: bool = False) -> Prediction:
+    def predict(self, batch: Batch, *, forces: bool = True, differentiable: bool = False) -> BatchPrediction:
         """Compute energies and forces.
 
         Args:
@@ -123,19 +123,19 @@ class EnsemblePotential:
         with torch.set_grad_enabled(forces or differentiable):
             return self._predict(batch, forces, differentiable)
 
-    def _predict(self, batch: Batch, forces: bool, differentiable: bool) -> Prediction:
+    def _predict(self, batch: Batch, forces: bool, differentiable: bool) -> BatchPrediction:
         inputs = self._network_inputs(batch, requires_grad=forces)
         atomic = self.network(inputs)
         energies = _sum_by(torch.cat([_slots(e, batch) for e in atomic], dim=-1), batch)
         if not forces:
-            return Prediction(energies)
+            return BatchPrediction(energies)
         total = torch.stack([e.sum() for e in atomic]).sum()
         gradients = torch.autograd.grad(total, inputs, create_graph=differentiable)
         energies = energies if differentiable else energies.detach()
         if batch.stored is not None:
             rows = torch.cat([_slot_rows(gradient, batch) for gradient in gradients])
             found, virials = batch.stored.forces(rows)
-            return Prediction(energies, found, virials=virials)
+            return BatchPrediction(energies, found, virials=virials)
         by_feature = [
             _slot_rows(gradient @ linear, batch)
             for gradient, linear in zip(gradients, self._linear, strict=True)
@@ -143,7 +143,7 @@ class EnsemblePotential:
         pairs = pair_gradients(
             self.descriptor, batch.environments, batch.neighbor_species, torch.cat(by_feature, dim=-2)
         )
-        return Prediction(energies, pair_forces(pairs, batch), pairs)
+        return BatchPrediction(energies, pair_forces(pairs, batch), pairs)
 
     def _network_inputs(self, batch: Batch, *, requires_grad: bool) -> list[Tensor]:
         """Return each element's inputs ``[n_members, n_e, n_inputs]``."""
@@ -211,7 +211,7 @@ def pair_stress(pairs: Tensor, batch: Batch, volumes: Tensor) -> Tensor:
     return (total + total.transpose(-1, -2)) / 2
 
 
-def predicted_stress(prediction: Prediction, batch: Batch, volumes: Tensor) -> Tensor | None:
+def predicted_stress(prediction: BatchPrediction, batch: Batch, volumes: Tensor) -> Tensor | None:
     """Return the stress in eV/Å³ ``[…, n_structures, 3, 3]``, None if no forces were asked for."""
     if prediction.virials is not None:
         return prediction.virials / volumes[:, None, None]

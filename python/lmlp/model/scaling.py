@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from lmlp.errors import InvalidArgumentError
+from lmlp.units import HARTREE
 
-_HARTREE = 27.211386245988
 # Of the largest range of any function. Standardizing what varies by less would enlarge rounding differences
 # between instruction sets (1e-12) to parts of an input, and any change off the data to far more.
 _HARDLY = 1e-8
@@ -257,7 +257,7 @@ def fit_atomic_energies(
     n_atoms = counts.sum(axis=1)
     rows = counts[:, free] / n_atoms[:, None]
     target = (energies - counts @ result) / n_atoms
-    guess = -0.5 * _HARTREE * np.array([numbers[e] for e in free], dtype=float) ** 2.4
+    guess = -0.5 * HARTREE * np.array([numbers[e] for e in free], dtype=float) ** 2.4
     if np.sum((target - rows @ guess) ** 2) > np.sum(target**2):
         guess = np.zeros(len(free))
     # lstsq returns the smallest solution among all best fits: here the smallest relative change of the guess

@@ -6,14 +6,14 @@ One function per file; matplotlib is imported when the first one is drawn.
 from __future__ import annotations
 
 from lmlp.plots.bars import plot_group_errors
+from lmlp.plots.batches import plot_batches
 from lmlp.plots.error_by_distance import plot_error_by_distance
 from lmlp.plots.layer_size import SizeCurve, plot_layer_sizes
-from lmlp.plots.learning_curve import plot_learning_curve, read_log
+from lmlp.plots.learning_curve import plot_learning_curve, read_epochs
 from lmlp.plots.nve_energy import energy_drift, plot_nve_energy
 from lmlp.plots.parity import plot_parity
 from lmlp.plots.reliability import plot_reliability
 from lmlp.plots.sigma_vs_error import plot_sigma_vs_error
-from lmlp.plots.stream import plot_stream
 from lmlp.plots.structure import StructurePicture, plot_structure
 from lmlp.plots.style import check_installed, picture_format, save, to_data_uri
 
@@ -23,6 +23,7 @@ __all__ = [
     "check_installed",
     "energy_drift",
     "picture_format",
+    "plot_batches",
     "plot_error_by_distance",
     "plot_group_errors",
     "plot_layer_sizes",
@@ -31,9 +32,8 @@ __all__ = [
     "plot_parity",
     "plot_reliability",
     "plot_sigma_vs_error",
-    "plot_stream",
     "plot_structure",
-    "read_log",
+    "read_epochs",
     "save",
     "to_data_uri",
 ]

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def read_log(path: str | Path) -> list[dict[str, Any]]:
+def read_epochs(path: str | Path) -> list[dict[str, Any]]:
     """Read the epochs of a training log (JSON lines); a last line cut short by a crash is left out."""
     lines = Path(path).read_text(encoding="utf-8").splitlines()
     epochs = []
@@ -44,7 +44,7 @@ def plot_learning_curve(epochs: Sequence[Mapping[str, Any]], title: str | None =
     """Draw force and energy RMSE of training and validation data against the epoch, logarithmic.
 
     Args:
-        epochs: entries of a training log as ``read_log`` gives them (eV/atom and eV/Å).
+        epochs: entries of a training log as ``read_epochs`` gives them (eV/atom and eV/Å).
         title: heading; a default when None.
     """
     with style():

@@ -13,9 +13,9 @@ import numpy as np
 import torch
 
 from lmlp.selection.ledger import ACTIVE, PARKED, SUSPECT, Ledger, pack, unpack
+from lmlp.selection.likes import Likes
 from lmlp.selection.rule import SelectionRule
 from lmlp.selection.sampler import divided
-from lmlp.selection.similar import Likes
 
 
 @dataclass

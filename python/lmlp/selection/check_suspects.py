@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import numpy as np
 
+from lmlp.selection.likes import Likes, find_likes
 from lmlp.selection.rule import SelectionRule
-from lmlp.selection.similar import Likes, find_likes
 
 _ENOUGH = 5
 

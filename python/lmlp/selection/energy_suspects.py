@@ -12,8 +12,8 @@ from collections.abc import Callable
 
 import numpy as np
 
+from lmlp.selection.likes import ENOUGH, find_likes
 from lmlp.selection.rule import SelectionRule
-from lmlp.selection.similar import ENOUGH, find_likes
 
 _CHECKED = 5  # structures not learned from tell how much larger their errors are
 _SMALL = 1e-4  # eV/atom; errors that nobody would miss

@@ -9,9 +9,9 @@ import numpy as np
 import torch
 
 from lmlp.selection.ledger import ACTIVE, Ledger
+from lmlp.selection.likes import Likes
 from lmlp.selection.rule import SelectionRule
 from lmlp.selection.sampler import divided
-from lmlp.selection.similar import Likes
 
 
 class UniformRehearsal:

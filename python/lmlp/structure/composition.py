@@ -27,7 +27,7 @@ def composition_matrix(structures: Sequence[Structure]) -> tuple[list[int], np.n
     return elements, counts.reshape(len(structures), len(elements))
 
 
-def fit_atomic_energies(counts: np.ndarray, energies: np.ndarray, n_rounds: int = 30) -> np.ndarray:
+def robust_atomic_energies(counts: np.ndarray, energies: np.ndarray, n_rounds: int = 30) -> np.ndarray:
     """Fit energies per element (eV) to total energies with the smallest sum of absolute deviations per atom.
 
     Absolute deviations, by reweighted least squares, let the majority decide: a minority from another level
@@ -52,7 +52,7 @@ def fit_atomic_energies(counts: np.ndarray, energies: np.ndarray, n_rounds: int 
 
 def residuals(counts: np.ndarray, energies: np.ndarray) -> np.ndarray:
     """Return total energies less the fitted atomic energies, in eV per atom ``[n_structures]``."""
-    return np.asarray((energies - counts @ fit_atomic_energies(counts, energies)) / counts.sum(axis=1))
+    return np.asarray((energies - counts @ robust_atomic_energies(counts, energies)) / counts.sum(axis=1))
 
 
 def spread(values: np.ndarray) -> float:

@@ -14,7 +14,8 @@ from lmlp.structure.radii import covalent_radii
 
 _REACH = 1.3  # of the sum of the two largest covalent radii; farther apart, nothing is of interest
 
-_COINCIDENT = 1e-6  # Å, as in the core
+# Atoms closer than this (Å) count as being at the same place, as in the core: no real structure comes near.
+COINCIDENT = 1e-6
 
 
 def shortest_distances(
@@ -45,7 +46,7 @@ def shortest_distances(
             raise GeometryError(f"{s.source or f'structure {index}'}: {error}") from error
         species = lookup[s.numbers]
         distances = np.linalg.norm(env.vectors, axis=1)
-        if distances.size and distances.min() < _COINCIDENT:
+        if distances.size and distances.min() < COINCIDENT:
             pair = int(distances.argmin())
             name, atoms = s.source or f"structure {index}", (env.centers[pair], env.neighbors[pair])
             raise GeometryError(f"{name}: atoms {atoms[0]} and {atoms[1]} are at the same place")

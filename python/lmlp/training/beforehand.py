@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from lmlp.errors import ConfigError, ModelFileError, OutputError
-from lmlp.export.model_file import model_file_bytes
+from lmlp.export.writing import model_file_bytes
 from lmlp.files.writing import check_room
 from lmlp.model.data import ModelData
 

@@ -12,7 +12,7 @@ import torch
 
 from lmlp.dataset.arrays import Dataset
 from lmlp.errors import DivergedError
-from lmlp.export.model_file import write_model_file
+from lmlp.export.writing import write_model_file
 from lmlp.files.names import beside, earlier
 from lmlp.model.data import ModelData
 from lmlp.training.trainer import Trainer

@@ -27,9 +27,9 @@ from lmlp.model.torch_fork import safe_after_fork
 from lmlp.selection.adaptive import AdaptiveSelection
 from lmlp.selection.energy_suspects import suspect_energies
 from lmlp.selection.ledger import SUSPECT, outcome
+from lmlp.selection.likes import likes_by_task, structure_points
 from lmlp.selection.rule import SelectionRule
 from lmlp.selection.sampler import Sampler, ShuffledBatches
-from lmlp.selection.similar import likes_by_task, structure_points
 from lmlp.structure.distances import shortest_distances
 from lmlp.training.beforehand import check_elements
 from lmlp.training.config import TrainConfig
@@ -51,7 +51,7 @@ def train(config: TrainConfig, *, observer: Observer | None = None, resume: bool
     """Train a model.
 
     Writes ``<stem>.checkpoint`` and ``<stem>.log.jsonl`` beside ``config.output``; the model file itself
-    is the caller's (:func:`lmlp.export.model_file.write_model_file`).
+    is the caller's (:func:`lmlp.export.writing.write_model_file`).
 
     Args:
         config: settings.

@@ -11,7 +11,7 @@ from torch import Tensor
 from lmlp.dataset.batches import Labels, References
 from lmlp.dataset.predict import predictions
 from lmlp.dataset.store import Store
-from lmlp.model.potential import Batch, EnsemblePotential, Prediction, predicted_stress
+from lmlp.model.potential import Batch, BatchPrediction, EnsemblePotential, predicted_stress
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Errors:
         return total
 
 
-def structure_errors(prediction: Prediction, batch: Batch, labels: Labels) -> Errors:
+def structure_errors(prediction: BatchPrediction, batch: Batch, labels: Labels) -> Errors:
     """Compare a prediction with its references."""
     energy = labels.has_energy * ((prediction.energies - labels.energies) / batch.n_atoms) ** 2
     force = stress = None

@@ -11,7 +11,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lmlp import __version__
 from lmlp.dataset.arrays import Dataset
 from lmlp.dataset.batches import References
 from lmlp.dataset.division import Split
@@ -24,6 +23,7 @@ from lmlp.training.config import TrainConfig
 from lmlp.training.gradients import StructureWeights
 from lmlp.training.optimizer import Pace
 from lmlp.training.trainer import Regularizer, Trainer
+from lmlp.version import __version__
 
 
 @dataclass(frozen=True)

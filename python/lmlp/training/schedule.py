@@ -59,7 +59,7 @@ def set_step_size(optimizer: Optimizer, config: OptimizerConfig, share: float) -
     """Anneal the optimizer; returns the step size now in force (s_max), but for factors of single groups."""
     size = step_factor(config, share) * (config.max_step if config.name == "core" else adam_lr(config))
     for group in optimizer.param_groups:
-        mine = size * group.get("step_factor", 1.0)  # not in older checkpoints
+        mine = size * group["step_factor"]
         if config.name == "core":
             group["step_sizes"] = (config.min_step, max(mine, config.min_step))
         else:

@@ -320,7 +320,7 @@ class Trainer:
                     a.copy_(b)
         self.best.loss, self.best.epoch = state["best_loss"], state["best_epoch"]
         self.optimizer.load_state_dict(state["optimizer"])
-        self.sampler.restore(state.get("sampler", {}))
+        self.sampler.restore(state["sampler"])
         epoch, step, total = state["position"]
         self.position = Position(
             ErrorSums(self.potential.n_members),
@@ -328,7 +328,7 @@ class Trainer:
             step,
             total,
             state["epoch_seconds"],
-            state.get("evaluations", 0),
+            state["evaluations"],
         )
         self.position.sums.values.copy_(state["sums"])
 

@@ -21,9 +21,10 @@ sys.path.insert(0, str(FOLDER.parent))
 
 from lmlp import _core  # noqa: E402
 from lmlp.descriptor.presets import make_preset  # noqa: E402
-from lmlp.export.model_file import read_model_file, write_model_file  # noqa: E402
+from lmlp.export.model_file import read_model_file  # noqa: E402
 from lmlp.export.random_model import RandomModelOptions, random_model  # noqa: E402
 from lmlp.export.reference_potential import reference_results  # noqa: E402
+from lmlp.export.writing import write_model_file  # noqa: E402
 from lmlp.neighbors import find_neighbors  # noqa: E402
 from yaml_reference import ORDER, QUANTITIES, read_reference, run_reference, write_reference  # noqa: E402
 

@@ -9,7 +9,7 @@ from lmlp.audit.report import audit, print_report
 from lmlp.errors import DataError
 from lmlp.io import read_structures
 from lmlp.structure import Structure
-from lmlp.structure.composition import composition_matrix, fit_atomic_energies, formula
+from lmlp.structure.composition import composition_matrix, formula, robust_atomic_energies
 from lmlp.structure.geometry import analyze, equal_geometries
 from rich.console import Console
 
@@ -294,9 +294,9 @@ def test_atomic_energies_are_found_and_a_minority_does_not_bend_them():
     counts = rng.integers(1, 9, size=(50, 3)).astype(float)
     exact = np.array([-13.6, -1030.0, -2040.0])
     energies = counts @ exact
-    np.testing.assert_allclose(fit_atomic_energies(counts, energies), exact, rtol=1e-8)
+    np.testing.assert_allclose(robust_atomic_energies(counts, energies), exact, rtol=1e-8)
     energies[:12] += 2.0 * counts[:12].sum(axis=1)
-    np.testing.assert_allclose(fit_atomic_energies(counts, energies), exact, rtol=1e-5)
+    np.testing.assert_allclose(robust_atomic_energies(counts, energies), exact, rtol=1e-5)
 
 
 def test_atomic_energies_are_shown_only_where_compositions_determine_them():

@@ -29,7 +29,8 @@ from lmlp.errors import (
     UncertaintyError,
     UnknownElementError,
 )
-from lmlp.export.model_file import read_model_file, write_model_file
+from lmlp.export.model_file import read_model_file
+from lmlp.export.writing import write_model_file
 
 from tests.models import random_crystal, random_molecule
 

@@ -11,7 +11,8 @@ import pytest
 from ase import Atoms
 from lmlp import LMLPCalculator, _core
 from lmlp.errors import GeometryError, InvalidArgumentError, ModelFileError
-from lmlp.export.model_file import model_file_bytes, read_model_file
+from lmlp.export.model_file import read_model_file
+from lmlp.export.writing import model_file_bytes
 
 from tests.python.export.models import small_model
 from tests.python.export.test_model_file import header_of, reseal

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from lmlp import _core
 from lmlp.descriptor.presets import make_preset
-from lmlp.export.model_file import write_model_file
 from lmlp.export.random_model import RandomModelOptions, random_model
+from lmlp.export.writing import write_model_file
 
 SCRIPT = """
 import sys

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from ase import Atoms
 from lmlp import LMLPCalculator
-from lmlp.export.model_file import write_model_file
 from lmlp.export.original import import_original
+from lmlp.export.writing import write_model_file
 
 DATA = Path(__file__).resolve().parents[2] / "data" / "original_format"
 STRUCTURES = json.loads((DATA / "expected.json").read_text())["structures"]

@@ -274,14 +274,3 @@ class TestPickles:
             pickle.loads(pickled)
         calculator.set(threads=1, precision="mixed", skin=0.3)  # what is loaded needs no file
         assert calculator.parameters["precision"] == "mixed"
-
-    def test_earlier_versions(self, model_path: Path, atoms: Atoms) -> None:
-        """Their pickles had neither a checksum nor all parameters."""
-        calculator = LMLPCalculator(model_path)
-        energy = calculator.get_property("energy", atoms)
-        state = calculator.__getstate__()
-        del state["checksum"], state["parameters"]["precision"], state["parameters"]["rmin"]
-        old = LMLPCalculator.__new__(LMLPCalculator)
-        old.__setstate__(state)
-        assert old.results["energy"] == energy
-        assert old.parameters == calculator.parameters

@@ -14,7 +14,8 @@ from lmlp.calculators.dynamics import Thermodynamics
 from lmlp.calculators.simulation import Intervals, RunFiles, Simulation
 from lmlp.calculators.watch import SigmaWatch, WatchOptions
 from lmlp.errors import DataError, InvalidArgumentError, UncertaintyError
-from lmlp.export.model_file import read_model_file, write_model_file
+from lmlp.export.model_file import read_model_file
+from lmlp.export.writing import write_model_file
 
 from tests.models import random_crystal
 

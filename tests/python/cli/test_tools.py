@@ -190,7 +190,8 @@ def test_doctor_finds_a_damaged_model(run, folder: Path, tmp_path: Path) -> None
 def test_info_tells_merged_and_learned_models_in_a_line_each(run, folder: Path, tmp_path: Path) -> None:
     from dataclasses import replace
 
-    from lmlp.export.model_file import read_model_file, write_model_file
+    from lmlp.export.model_file import read_model_file
+    from lmlp.export.writing import write_model_file
 
     config = {"data": ["a.xyz"], "seed": 4, **{f"option{k}": k for k in range(30)}}
     trained = {"config": config, "n_structures": 12}

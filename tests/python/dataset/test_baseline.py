@@ -9,7 +9,8 @@ from lmlp.cli.app import app
 from lmlp.dataset.arrays import make_dataset
 from lmlp.dataset.baseline import without_baseline
 from lmlp.errors import ConfigError
-from lmlp.export.model_file import read_model_file, write_model_file
+from lmlp.export.model_file import read_model_file
+from lmlp.export.writing import write_model_file
 from lmlp.io import read_structures, write_structures
 from lmlp.model.baseline import make_zbl, parse_baseline
 from lmlp.training import Observer, train

@@ -9,7 +9,6 @@ import pytest
 from ase import Atoms
 from ase.build import add_adsorbate, bulk, fcc111, molecule
 from lmlp.calculators.prediction import Prediction
-from lmlp.evaluation.compare import StructureResult
 from lmlp.evaluation.environments import (
     N_LISTED,
     AtomErrors,
@@ -17,6 +16,7 @@ from lmlp.evaluation.environments import (
     distance_curves,
     environment_table,
 )
+from lmlp.evaluation.result import StructureResult
 from lmlp.structure import Structure
 
 

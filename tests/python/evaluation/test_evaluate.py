@@ -15,7 +15,6 @@ from lmlp.errors import DataError, GeometryError, OutputError, UnknownElementErr
 from lmlp.evaluation import Evaluation, compare, evaluate, write_report
 from lmlp.evaluation.predictions import write_predictions
 from lmlp.evaluation.recalibrate import held_out
-from lmlp.evaluation.tables import formula
 from lmlp.structure import Structure
 
 from tests.models import random_crystal, write_random_model
@@ -209,11 +208,6 @@ def test_predictions_never_look_like_labels(evaluation: Evaluation, labeled, tmp
         np.testing.assert_allclose(frame.positions, reference.positions, atol=0.0)
     with pytest.raises(OutputError, match="cannot be written"):
         write_predictions(evaluation, tmp_path / "nowhere" / "p.xyz")
-
-
-def test_formula() -> None:
-    assert formula(np.array([8, 6, 1, 1, 1, 1])) == "CH4O"
-    assert formula(np.array([22, 8, 8])) == "O2Ti"
 
 
 def test_free_atoms_are_told_apart(model_path: Path, labeled, tmp_path: Path) -> None:

@@ -13,9 +13,10 @@ from lmlp.cli.app import app
 from lmlp.errors import ModelFileError
 from lmlp.export import upgrade
 from lmlp.export.merge import merge_models
-from lmlp.export.model_file import model_file_bytes, read_model_file, write_model_file
+from lmlp.export.model_file import read_model_file
 from lmlp.export.reference_potential import reference_results
 from lmlp.export.verify import verify_model_file
+from lmlp.export.writing import model_file_bytes, write_model_file
 from lmlp.model.baseline import make_zbl
 from lmlp.model.data import ModelData
 from lmlp.neighbors import find_neighbors

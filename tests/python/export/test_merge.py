@@ -9,7 +9,8 @@ from lmlp.errors import ModelFileError
 from lmlp.evaluation import evaluate
 from lmlp.evaluation.recalibrate import recalibrated
 from lmlp.export.merge import merge_models
-from lmlp.export.model_file import read_model_file, write_model_file
+from lmlp.export.model_file import read_model_file
+from lmlp.export.writing import write_model_file
 from lmlp.io import write_structures
 from lmlp.model.data import ModelData
 from lmlp.structure import Structure

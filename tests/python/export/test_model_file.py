@@ -16,8 +16,9 @@ import pytest
 from lmlp import _core
 from lmlp.errors import ModelFileError, OutputError
 from lmlp.export import upgrade
-from lmlp.export.model_file import model_file_bytes, read_model_file, write_model_file
+from lmlp.export.model_file import read_model_file
 from lmlp.export.torchscript import load_potential
+from lmlp.export.writing import model_file_bytes, write_model_file
 from lmlp.model.data import ModelData
 
 from .models import same_bits, small_model
@@ -230,7 +231,7 @@ def test_failure_keeps_the_old_file(
     def fail(*_: object) -> None:
         raise ModelFileError("verification failed")
 
-    monkeypatch.setattr("lmlp.export.verify.verify_model_file", fail)
+    monkeypatch.setattr("lmlp.export.writing.verify_model_file", fail)
     with pytest.raises(ModelFileError, match="verification failed"):
         write_model_file(model, path)
     assert path.read_bytes() == precious

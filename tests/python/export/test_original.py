@@ -15,11 +15,12 @@ from lmlp.descriptor.compute import Descriptor
 from lmlp.descriptor.reference import ReferenceDescriptor
 from lmlp.environments import Environments
 from lmlp.errors import ModelFileError
-from lmlp.export.model_file import read_model_file, write_model_file
+from lmlp.export.model_file import read_model_file
 from lmlp.export.original import import_original
 from lmlp.export.random_structure import list_pairs
 from lmlp.export.reference_potential import reference_results
 from lmlp.export.torchscript import load_potential
+from lmlp.export.writing import write_model_file
 from lmlp.model.data import ModelData
 from lmlp.structure import Structure
 

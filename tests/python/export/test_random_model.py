@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from lmlp.descriptor.compute import Descriptor
 from lmlp.errors import InvalidArgumentError, UnknownElementError
-from lmlp.export.model_file import model_file_bytes
 from lmlp.export.random_model import TYPICAL_FORCE, RandomModelOptions, random_model
 from lmlp.export.random_structure import list_pairs, random_structure
 from lmlp.export.reference_potential import reference_results
+from lmlp.export.writing import model_file_bytes
 from lmlp.neighbors import find_neighbors
 from lmlp.structure import Structure
 

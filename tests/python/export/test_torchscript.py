@@ -11,10 +11,10 @@ import pytest
 import torch
 from lmlp.environments import Environments
 from lmlp.export import torchscript
-from lmlp.export.model_file import model_file_bytes
 from lmlp.export.random_structure import list_pairs, random_structure
 from lmlp.export.reference_potential import reference_results
 from lmlp.export.torchscript import PotentialModule, load_potential, script
+from lmlp.export.writing import model_file_bytes
 from lmlp.model.data import ModelData
 
 from .models import small_model

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from lmlp.errors import ModelFileError
 from lmlp.export import verify
-from lmlp.export.model_file import model_file_bytes, write_model_file
 from lmlp.export.random_model import RandomModelOptions, random_model
 from lmlp.export.reference_potential import MemberResults
 from lmlp.export.verify import verify_model_file
+from lmlp.export.writing import model_file_bytes, write_model_file
 from lmlp.model.activations import ACTIVATION_NAMES
 from lmlp.model.data import ModelData
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from lmlp.errors import DataError
 from lmlp.io import read_structures, write_structures
-from lmlp.io.formats.comment import SPELLINGS, convert, split_pairs, value_text, write_pair
+from lmlp.io.formats.comment import SPELLINGS, parse_value, split_pairs, value_text, write_pair
 from lmlp.structure import Structure
 
 TEXTS = [
@@ -66,7 +66,7 @@ def test_texts_come_out_as_they_were_written(tmp_path, text, ending):
 
 
 def test_what_only_looks_like_a_number_is_a_text():
-    assert [convert(t) for t in ("007", "1_0", "00", "0x10", "1D3", "t")] == [
+    assert [parse_value(t) for t in ("007", "1_0", "00", "0x10", "1D3", "t")] == [
         "007",
         "1_0",
         "00",
@@ -74,8 +74,8 @@ def test_what_only_looks_like_a_number_is_a_text():
         "1D3",
         "t",
     ]
-    assert [convert(t) for t in ("1e5", "-3", "1.", ".5", "T")] == [1e5, -3, 1.0, 0.5, True]
-    assert convert("99999999999999999999") == 99999999999999999999
+    assert [parse_value(t) for t in ("1e5", "-3", "1.", ".5", "T")] == [1e5, -3, 1.0, 0.5, True]
+    assert parse_value("99999999999999999999") == 99999999999999999999
 
 
 VALUES = st.one_of(
@@ -105,7 +105,7 @@ KEYS = st.text(min_size=1, max_size=8).filter(
 def test_any_entry_reads_back(info):
     line = " ".join(write_pair(k, v, {}) for k, v in info.items())
     assert line.isprintable()
-    found = {k: convert(t) for k, t in split_pairs(line).items()}
+    found = {k: parse_value(t) for k, t in split_pairs(line).items()}
     assert list(found) == list(info)
     for key, value in info.items():
         np.testing.assert_equal(found[key], np.asarray(value) if isinstance(value, np.ndarray) else value)
@@ -118,7 +118,7 @@ def test_any_line_is_written_as_it_was(text):
     """Whatever a line says: what is read from it is written so that the same is read again."""
     try:
         pairs = split_pairs(text)
-        values = {k: convert(t) for k, t in pairs.items()}
+        values = {k: parse_value(t) for k, t in pairs.items()}
     except ValueError:
         return
     spelled = {k: t for k, t in pairs.items() if t != value_text(values[k])}

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from lmlp.errors import DataError, GeometryError, UnknownElementError
 from lmlp.io import DataKeys, read_structures, write_structures
-from lmlp.io.formats.comment import convert, split_pairs
+from lmlp.io.formats.comment import parse_value, split_pairs
 
 WATER = """3
 Properties=species:S:1:pos:R:3:forces:R:3 energy=-1.5 config_type=w pbc="F F F"
@@ -137,7 +137,7 @@ def test_comment_lines_as_ase_reads_them(info):
         expected = key_val_str_to_dict(line)
     except Exception:  # ASE writes lines that it cannot read, e.g. for an unclosed bracket
         return
-    found = {key: convert(text) for key, text in split_pairs(line).items()}
+    found = {key: parse_value(text) for key, text in split_pairs(line).items()}
     assert list(found) == list(expected)
     for key, value in expected.items():
         np.testing.assert_array_equal(np.asarray(found[key]), np.asarray(value))

@@ -1,7 +1,7 @@
 """A model of oxygen clusters, and new data with hydrogen."""
 
 import pytest
-from lmlp.export.model_file import write_model_file
+from lmlp.export.writing import write_model_file
 from lmlp.io import write_structures
 from lmlp.training import train
 

@@ -9,7 +9,7 @@ from lmlp.cli.app import app
 from lmlp.errors import ConfigError
 from lmlp.export.model_file import read_model_file
 from lmlp.io import read_structures, write_structures
-from lmlp.lifelong.batches import Batch, cut, learn_stream, one_file_each, pooled, stream_log
+from lmlp.lifelong.batches import SessionBatch, batches_log, cut, learn_batches, one_file_each, pooled
 from lmlp.lifelong.learn import learn
 from lmlp.lifelong.memory import Memory
 from typer.testing import CliRunner
@@ -25,10 +25,12 @@ def options(folder, **more):
 def test_a_stream_in_batches(start):
     values = options(start)
     batches = cut([start / "new.xyz"], 12)
-    assert batches == [Batch([start / "new.xyz"], f) for f in ((0, 12), (12, 24), (24, 30))]
+    assert batches == [SessionBatch([start / "new.xyz"], f) for f in ((0, 12), (12, 24), (24, 30))]
     heard = []
-    records = learn_stream(values, batches, on_batch=heard.append)
-    assert heard == records == [json.loads(x) for x in stream_log(start / "next.pt").read_text().splitlines()]
+    records = learn_batches(values, batches, on_batch=heard.append)
+    assert (
+        heard == records == [json.loads(x) for x in batches_log(start / "next.pt").read_text().splitlines()]
+    )
     assert [r["n_new"] for r in records] == [12, 12, 6]
     assert [r["n_memory"] for r in records] == [24, 24, 24]  # the bound, with 30 structures before the stream
     assert records[0]["stream"]["after"]["n"] == 2
@@ -43,13 +45,13 @@ def test_a_stream_in_batches(start):
     assert [json.loads(p.read_text())["task"] for p in reports] == ["pool-001", "pool-002", "pool-003"]
     assert len(read_model_file(start / "next.pt").provenance["lineage"]) == 3
     with pytest.raises(ConfigError, match="has learned 'pool-001' already"):
-        learn_stream(values, batches)
+        learn_batches(values, batches)
 
 
 def test_an_interrupted_stream_goes_on(start, monkeypatch):
     batches = cut([start / "new.xyz"], 15)
     straight = options(start, memory=str(start / "a.memory"), output=str(start / "a.pt"))
-    expected = learn_stream(straight, batches)
+    expected = learn_batches(straight, batches)
     broken = options(start, memory=str(start / "b.memory"), output=str(start / "b.pt"))
 
     def stopped(config, **more):
@@ -60,7 +62,7 @@ def test_an_interrupted_stream_goes_on(start, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr("lmlp.lifelong.batches.learn", stopped)
         with pytest.raises(KeyboardInterrupt):
-            learn_stream(broken, batches)
+            learn_batches(broken, batches)
     assert (start / "b.learning.checkpoint").exists()
 
     def killed(*_):
@@ -69,11 +71,11 @@ def test_an_interrupted_stream_goes_on(start, monkeypatch):
     with monkeypatch.context() as patch:  # after the session, before its line in the log
         patch.setattr("lmlp.lifelong.batches._keep", killed)
         with pytest.raises(SystemExit):
-            learn_stream(broken, batches, resume=True)
-    records = learn_stream(broken, batches, resume=True)
+            learn_batches(broken, batches, resume=True)
+    records = learn_batches(broken, batches, resume=True)
     assert [r["stream"] for r in records] == [r["stream"] for r in expected]
     assert _same_model(read_model_file(start / "a.pt"), read_model_file(start / "b.pt"))
-    assert learn_stream(broken, batches, resume=True) == records  # nothing is left to do
+    assert learn_batches(broken, batches, resume=True) == records  # nothing is left to do
 
 
 def test_known_and_refused_batches(start):
@@ -89,7 +91,7 @@ def test_known_and_refused_batches(start):
         "optimizer": {"max_step": 0.3, "frozen": 0.0},
     }
     values = options(start, max_forgetting=0.1, output=str(start / "model.pt"), epochs=20, **wild)
-    records = learn_stream(values, one_file_each(files))
+    records = learn_batches(values, one_file_each(files))
     assert [(r["n_new"], r["refused"]) for r in records] == [(0, False), (12, True), (12, True)]
     assert (start / "model.pt").read_bytes() == before
     assert not (start / "model.memory").exists()

@@ -3,13 +3,13 @@
 from dataclasses import replace
 
 import numpy as np
-from lmlp.export.model_file import write_model_file
+from lmlp.export.writing import write_model_file
 from lmlp.io import read_structures, write_structures
 from lmlp.lifelong.learn import learn, make_learn_config
 from lmlp.lifelong.memory import Memory
 from lmlp.selection.check_suspects import check_outliers, relative_outliers
+from lmlp.selection.likes import Likes, find_likes
 from lmlp.selection.rule import SelectionRule
-from lmlp.selection.similar import Likes, find_likes
 from lmlp.training import train
 
 from tests.python.lifelong.oxygen import learn_values, oxygen, prepared_session, with_hydrogen

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from lmlp.errors import DataError
 from lmlp.evaluation import evaluate
-from lmlp.export.model_file import read_model_file, write_model_file
+from lmlp.export.model_file import read_model_file
+from lmlp.export.writing import write_model_file
 from lmlp.io import read_structures, write_structures
 from lmlp.lifelong.learn import learn, make_learn_config
 from lmlp.lifelong.memory import Addition, Memory, Update
@@ -65,7 +66,7 @@ def fill_memory(folder):
 @pytest.mark.parametrize("where", ["new", "old", "both", "memory"])
 def test_the_same_bits_with_and_without(start, plain, where):
     values = learn_values(start, epochs=3)
-    if where == "memory":  # of an earlier version, which took them for structures
+    if where == "memory":  # of a model with a longer cutoff, for which they were structures
         values["old"] = []
         fill_memory(start)
     put(start, new=ATOMS if where in ("new", "both") else (), old=ATOMS if where in ("old", "both") else ())

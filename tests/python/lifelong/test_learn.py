@@ -13,8 +13,9 @@ from lmlp.descriptor.compute import Descriptor
 from lmlp.descriptor.presets import make_preset, preset_names
 from lmlp.errors import ConfigError, DataError, UnknownElementError
 from lmlp.evaluation import evaluate
-from lmlp.export.model_file import read_model_file, write_model_file
+from lmlp.export.model_file import read_model_file
 from lmlp.export.random_model import RandomModelOptions, random_model
+from lmlp.export.writing import write_model_file
 from lmlp.io import read_structures, write_structures
 from lmlp.lifelong.base import load_model
 from lmlp.lifelong.continuation import Options, continued_map, continued_potential, extended_elements

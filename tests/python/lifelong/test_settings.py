@@ -6,9 +6,9 @@ import json
 import pytest
 from lmlp.cli.app import app
 from lmlp.errors import ConfigError
-from lmlp.export.model_file import write_model_file
+from lmlp.export.writing import write_model_file
 from lmlp.lifelong.base import completed, load_model, make_learn_config, session_config
-from lmlp.lifelong.batches import Batch, learn_stream
+from lmlp.lifelong.batches import SessionBatch, learn_batches
 from lmlp.lifelong.config import LearnConfig
 from lmlp.lifelong.learn import learn
 from lmlp.training import train
@@ -234,4 +234,4 @@ def test_a_resumed_session_keeps_what_it_took_over(other):
 
 def test_frames_belong_to_the_batches_of_a_stream(start):
     with pytest.raises(ConfigError, match=r"frames: batches have frames of their own; got \(0, 5\)"):
-        learn_stream(learn_values(start, frames=[0, 5]), [Batch([start / "new.xyz"])])
+        learn_batches(learn_values(start, frames=[0, 5]), [SessionBatch([start / "new.xyz"])])

@@ -89,7 +89,7 @@ def epoch(number: int, force: float) -> str:
 
 def test_learning_curve_marks_the_best_epoch(tmp_path: Path) -> None:
     lines = ['{"type": "start"}', epoch(1, 0.5), epoch(2, 0.1), epoch(3, 0.2), '{"type": "epo']
-    epochs = plots.read_log(write_log(tmp_path / "a.log.jsonl", lines))
+    epochs = plots.read_epochs(write_log(tmp_path / "a.log.jsonl", lines))
     assert [entry["epoch"] for entry in epochs] == [1, 2, 3]
     text = labels(plots.plot_learning_curve(epochs))
     assert "100 meV/Å" in text
@@ -98,7 +98,7 @@ def test_learning_curve_marks_the_best_epoch(tmp_path: Path) -> None:
 
 def test_a_broken_line_inside_a_log_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="line 2: not JSON"):
-        plots.read_log(write_log(tmp_path / "a.log.jsonl", [epoch(1, 0.5), "{", epoch(2, 0.4)]))
+        plots.read_epochs(write_log(tmp_path / "a.log.jsonl", [epoch(1, 0.5), "{", epoch(2, 0.4)]))
 
 
 def test_energy_drift() -> None:

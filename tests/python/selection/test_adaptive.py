@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from lmlp.errors import ConfigError, InvalidArgumentError
 from lmlp.selection.adaptive import AdaptiveSelection
+from lmlp.selection.likes import likes_by_task
 from lmlp.selection.rule import SelectionRule
-from lmlp.selection.similar import likes_by_task
 from lmlp.training import Observer, make_config
 from lmlp.training.state.checkpoint import load_checkpoint
 from lmlp.training.state.log import read_log

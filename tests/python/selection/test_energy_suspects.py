@@ -6,10 +6,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from lmlp.evaluation import evaluate
-from lmlp.export.model_file import write_model_file
+from lmlp.export.writing import write_model_file
 from lmlp.selection import similar
 from lmlp.selection.energy_suspects import unlike_neighbors
-from lmlp.selection.similar import structure_points
+from lmlp.selection.likes import structure_points
 from lmlp.training.state.log import read_log
 
 from tests.python.lifelong.oxygen import oxygen

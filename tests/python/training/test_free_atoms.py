@@ -7,7 +7,7 @@ import pytest
 from lmlp.dataset.free_atoms import smallest_densities
 from lmlp.errors import ConfigError, DataError, UnknownElementError
 from lmlp.evaluation import evaluate
-from lmlp.export.model_file import write_model_file
+from lmlp.export.writing import write_model_file
 from lmlp.io import write_structures
 from lmlp.model.free_atoms import switching_density
 from lmlp.structure import Structure

@@ -8,7 +8,8 @@ import time
 
 import pytest
 from lmlp.errors import ConfigError, DataError, InvalidArgumentError, OutputError
-from lmlp.export.model_file import read_model_file, write_model_file
+from lmlp.export.model_file import read_model_file
+from lmlp.export.writing import write_model_file
 from lmlp.files import writing
 from lmlp.training import Observer, train
 from lmlp.training.state.backup import Backup

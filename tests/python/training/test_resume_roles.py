@@ -4,7 +4,6 @@ import pytest
 from lmlp.errors import ConfigError
 from lmlp.io import write_structures
 from lmlp.training import train
-from lmlp.training.state.checkpoint import load_checkpoint, save_checkpoint
 
 from tests.python.training.toy import clusters, settings
 
@@ -63,13 +62,3 @@ def test_swapped_roles_are_other_data(folder):
     train(_config(folder, {"data": ["a", "b"], "valid": ["c"]}))
     with pytest.raises(ConfigError, match=r"made from other data than .*c\.xyz, .*a\.xyz"):
         train(_config(folder, {"data": ["b", "c"], "valid": ["a"]}), resume=True)
-
-
-def test_a_checkpoint_that_does_not_know_its_roles_is_refused(folder):
-    config = _config(folder, ROLES["one data set"])
-    train(config)
-    state = load_checkpoint(config.checkpoint)
-    del state["roles"]
-    save_checkpoint(config.checkpoint, state)
-    with pytest.raises(ConfigError, match="earlier version, which did not note what was held out"):
-        train(config, resume=True)

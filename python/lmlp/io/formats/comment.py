@@ -90,7 +90,7 @@ def _quoted_pairs(text: str) -> list[tuple[str, str | None]]:
     return [(key, "=".join(values) if values else None) for key, *values in parts]
 
 
-def convert(text: str | None) -> Any:
+def parse_value(text: str | None) -> Any:
     """Return what a text means: number, bool, array of these, JSON or the text itself; True for None."""
     if text is None:
         return True
@@ -138,7 +138,7 @@ def spellings(pairs: dict[str, str | None], values: dict[str, Any]) -> dict[str,
 
 
 def value_text(value: Any) -> str:
-    """Return the text of a value, before quoting; ``convert`` makes the same value of it."""
+    """Return the text of a value, before quoting; ``parse_value`` makes the same value of it."""
     if isinstance(value, np.generic) or (isinstance(value, np.ndarray) and value.ndim == 0):
         value = value.item()
     if isinstance(value, bool):
@@ -154,7 +154,7 @@ def value_text(value: Any) -> str:
 
 def _is_text(word: str) -> bool:
     """Tell whether a text is read as this text."""
-    return not word.startswith("_JSON ") and isinstance(convert(word), str)
+    return not word.startswith("_JSON ") and isinstance(parse_value(word), str)
 
 
 def _json(value: Any) -> str:
@@ -167,7 +167,7 @@ def _plain(value: Any) -> Any:
 
 def write_pair(key: str, value: Any, spelling: dict[str, str | None]) -> str:
     """Return ``key=value`` as it was spelled in a file, if the value is still that one."""
-    if key in spelling and value_text(convert(spelling[key])) == value_text(value):
+    if key in spelling and value_text(parse_value(spelling[key])) == value_text(value):
         text = spelling[key]
         return _quote(key) if text is None else f"{_quote(key)}={_quote(text)}"
     return f"{_quote(key)}={_quote(value_text(value))}"

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from lmlp.errors import DataError, UnknownElementError
-from lmlp.io.formats.comment import FALSE, TRUE, convert, spellings, split_pairs
+from lmlp.io.formats.comment import FALSE, TRUE, parse_value, spellings, split_pairs
 from lmlp.io.frame import Frame
 
 _PROPERTY_TYPES = {"R", "I", "S", "L"}
@@ -76,7 +76,7 @@ def parse_frame(raw: RawFrame, file: str) -> Frame:
         special = _take_special(pairs)
         layout = _parse_properties(special.get("properties") or "species:S:1:pos:R:3")
         cell, pbc = _cell_and_pbc(special)
-        entries = {key: convert(text) for key, text in pairs.items()}
+        entries = {key: parse_value(text) for key, text in pairs.items()}
     except (ValueError, TypeError) as error:
         raise DataError(f"{where} (line {raw.line + 1}): bad comment line: {error}") from error
     columns = _parse_columns(raw, layout, where)

@@ -19,7 +19,7 @@ from lmlp.training.state.outputs import previous_path
 __all__ = ["load_checkpoint", "load_model_data", "model_fields", "previous_path", "save_checkpoint"]
 
 FORMAT = "lmlp-checkpoint"
-FORMAT_VERSION = 1
+CHECKPOINT_VERSION = 1
 
 
 def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
@@ -33,7 +33,7 @@ def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
         OutputError: it cannot be written; the one before stays.
     """
     buffer = io.BytesIO()
-    torch.save({"format": FORMAT, "format_version": FORMAT_VERSION, **state}, buffer)
+    torch.save({"format": FORMAT, "format_version": CHECKPOINT_VERSION, **state}, buffer)
     with replacing(path, CHECKPOINT, previous_path(path)) as temporary, temporary.open("wb") as file:
         file.write(buffer.getbuffer())
 
@@ -62,9 +62,10 @@ def _load(path: Path) -> dict[str, Any]:
         raise ModelFileError(f"{path}: not a checkpoint, or damaged ({type(error).__name__})") from error
     if not isinstance(state, dict) or state.get("format") != FORMAT:
         raise ModelFileError(f"{path}: not a checkpoint of lmlp train")
-    if int(state["format_version"]) > FORMAT_VERSION:
+    if int(state["format_version"]) > CHECKPOINT_VERSION:
         raise ModelFileError(
-            f"{path}: checkpoint version {state['format_version']}, this program knows up to {FORMAT_VERSION}"
+            f"{path}: checkpoint version {state['format_version']}, "
+            f"this program knows up to {CHECKPOINT_VERSION}"
         )
     return state
 
@@ -89,10 +90,9 @@ def model_fields(state: dict[str, Any]) -> dict[str, Any]:
         "feature_min": np.asarray(state["feature_min"].numpy()),
         "feature_max": np.asarray(state["feature_max"].numpy()),
         "provenance": state["provenance"],
-        "atomic_energies": np.asarray(state["anchored_energies"].numpy()),
         "shortest_distances": json.loads(state["shortest_distances"]),
         "baseline": json.loads(state["baseline"]),
         "free_atoms": json.loads(state["free_atoms"]),
+        "atomic_energies": np.asarray(state["anchored_energies"].numpy()),
     }
-    fields.update(state.get("results") or {})
-    return fields
+    return {**fields, **(state["results"] or {})}

@@ -86,12 +86,7 @@ def check_roles(saved: dict[str, Any], config: TrainConfig, now: dict[str, Any])
     Raises:
         ConfigError: says how many of the structures that are held out now were trained on.
     """
-    before = saved.get("roles")
-    if before is None:
-        raise ConfigError(
-            f"{config.checkpoint}: written by an earlier version, which did not note what was held out; "
-            "start anew without --resume (`lmlp export` makes a model of the checkpoint)"
-        )
+    before = saved["roles"]
     if before["free"] != now["free"]:
         raise ConfigError(
             f"{config.checkpoint}: made with other isolated atoms ({', '.join(before['free']) or 'none'}; "

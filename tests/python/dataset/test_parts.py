@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-from lmlp.dataset.split import deduplicate, split
+from lmlp.dataset.parts import deduplicate, split_into_parts
 from lmlp.errors import DataError
 from lmlp.structure import Structure
 
@@ -29,24 +29,24 @@ def shifted(s: Structure, **changes) -> Structure:
 
 
 def test_parts_together_are_everything_once():
-    parts = split(structures(), [0.1, 7], seed=3)
+    parts = split_into_parts(structures(), [0.1, 7], seed=3)
     assert [len(p) for p in parts] == [29, 4, 7]
     assert sorted(i for p in parts for i in p) == list(range(40))
     assert all(p == sorted(p) for p in parts)
-    assert parts == split(structures(), [0.1, 7], seed=3)
-    assert parts != split(structures(), [0.1, 7], seed=4)
+    assert parts == split_into_parts(structures(), [0.1, 7], seed=3)
+    assert parts != split_into_parts(structures(), [0.1, 7], seed=4)
 
 
 def test_copies_of_a_geometry_stay_together():
     data = structures(20)
     data += [shifted(s) for s in data]  # every geometry twice
     for seed in range(5):
-        for part in split(data, [0.2, 0.2], seed=seed):
+        for part in split_into_parts(data, [0.2, 0.2], seed=seed):
             assert {i % 20 for i in part if i < 20} == {i % 20 for i in part if i >= 20}
 
 
 def test_chosen_first_part():
-    parts = split(structures(), [0.25, 10], first=lambda candidates, n: candidates[-n:])
+    parts = split_into_parts(structures(), [0.25, 10], first=lambda candidates, n: candidates[-n:])
     assert parts[0] == list(range(20, 40))
     assert [len(p) for p in parts] == [20, 10, 10]
 
@@ -54,7 +54,7 @@ def test_chosen_first_part():
 @pytest.mark.parametrize("sizes", [[1.0, 39], [40], [0.5, 0.5], [1.5], [0.0], [-3], [41]])
 def test_impossible_sizes(sizes):
     with pytest.raises(DataError):
-        split(structures(), sizes)
+        split_into_parts(structures(), sizes)
 
 
 def test_repeated_known_and_contradicting_structures():

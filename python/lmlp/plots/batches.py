@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 _GROUPS = (("old", "before the stream", MUTED), ("stream", "batches so far", PALETTE[0]))
 
 
-def plot_stream(records: Sequence[Mapping[str, Any]], title: str | None = None) -> Figure:
+def plot_batches(records: Sequence[Mapping[str, Any]], title: str | None = None) -> Figure:
     """Draw force and energy RMSE against the batch: earlier tasks, batches so far, new ones when they come.
 
     Args:
-        records: of :func:`lmlp.lifelong.batches.learn_stream` (eV/atom and eV/Å).
+        records: of :func:`lmlp.lifelong.batches.learn_batches` (eV/atom and eV/Å).
         title: heading; a default when None.
     """
     with style():

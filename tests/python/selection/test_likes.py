@@ -2,7 +2,7 @@
 
 import numpy as np
 from lmlp.selection import similar
-from lmlp.selection.similar import find_likes, likes_by_task
+from lmlp.selection.likes import find_likes, likes_by_task
 
 
 def brute_force(points, pool, i):

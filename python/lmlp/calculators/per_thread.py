@@ -60,7 +60,7 @@ class _Own(threading.local):
         self.species = np.empty(0, dtype=np.int32)
 
 
-class Memory:
+class PerThread:
     """Calculations of all threads that use a calculator.
 
     There is no lock: a fork while another thread holds one would leave it locked in the forked process.

@@ -16,7 +16,7 @@ Chooser = Callable[[list[int], int], list[int]]
 """From structures (one of each geometry) and a number of them to the chosen ones, most important first."""
 
 
-def split(
+def split_into_parts(
     structures: Sequence[Structure],
     sizes: Sequence[float],
     *,
