@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import glob
 import os
 import secrets
 import shutil
@@ -147,6 +148,15 @@ def _create(path: Path) -> Path:
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     os.close(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
     return temporary
+
+
+def remove_unfinished(path: Path) -> None:
+    """Take away what a process that was killed had begun to write in place of ``path``.
+
+    The caller holds the lock of the file: nobody else writes it now.
+    """
+    for unfinished in path.parent.glob(f".{glob.escape(path.name)}.????????.tmp"):
+        unfinished.unlink(missing_ok=True)
 
 
 def _sync(path: Path) -> None:

@@ -11,6 +11,7 @@ import torch
 
 from lmlp.errors import ConfigError, InvalidArgumentError
 from lmlp.files.rule import Output, check_outputs
+from lmlp.files.writing import remove_unfinished
 from lmlp.training.config import TrainConfig
 from lmlp.training.observer import Observer
 from lmlp.training.state.backup import Backup
@@ -73,6 +74,7 @@ class Context:
                 check_outputs(outputs, inputs)
             except InvalidArgumentError as error:
                 raise ConfigError(f"output: {error}") from None
+            remove_unfinished(self.config.checkpoint)
 
         self.workers.together(check)
         saved = None

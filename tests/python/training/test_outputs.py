@@ -396,3 +396,13 @@ def test_the_command_replaces_neither_data_nor_config(tmp_path, config, monkeypa
             ["train", "config.yaml", "-o", name, "--force"], standalone_mode=False
         )
     assert {n: (tmp_path / n).read_bytes() for n in names(tmp_path)} == before
+
+
+def test_what_a_killed_run_had_begun_to_write_is_taken_away(tmp_path):
+    config = settings(tmp_path, clusters(24))
+    begun, foreign = tmp_path / ".model.checkpoint.0123abcd.tmp", tmp_path / ".other.checkpoint.0123abcd.tmp"
+    for path in (begun, foreign):
+        path.write_bytes(b"half")
+    train(config)
+    assert not begun.exists()
+    assert foreign.exists()
