@@ -5,10 +5,10 @@
 #include "atom.h"
 #include "comm.h"
 #include "command.h"
+#include "entry/plugin_interface.h"
 #include "force.h"
 #include "lammps.h"
 #include "pair.h"
-#include "plugin_interface.h"
 #include "utils.h"
 
 using namespace LAMMPS_NS;

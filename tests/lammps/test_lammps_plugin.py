@@ -15,6 +15,7 @@ from lammps_run import run_lammps
 from lmlp.lammps import plugin_folder, plugin_path
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+SOURCES = REPOSITORY / "lammps_plugin" / "src"
 
 
 def test_found_without_a_plugin_load_line(tmp_path: Path) -> None:
@@ -85,9 +86,9 @@ def test_every_mismatch_is_named_at_once(tmp_path: Path) -> None:
     """Another version, other integer sizes, another MPI: none of them keeps LAMMPS from opening the file."""
     # Open MPI says 256, MPICH fills more
     (tmp_path / "mpi.h").write_text("#define OPEN_MPI 1\n#define MPI_MAX_LIBRARY_VERSION_STRING 256\n")
-    sources = [str(REPOSITORY / "lammps_plugin" / "src" / name) for name in ("plugin.cpp", "host_check.cpp")]
+    sources = [str(SOURCES / "entry" / name) for name in ("plugin.cpp", "host_check.cpp")]
     options = ["-DLAMMPS_BIGBIG", "-DLMLP_LAMMPS_VERSION=20220623", '-DLMLP_STYLES_FILE="lmlp_styles.so"']
-    headers = [f"-I{tmp_path}", f"-I{folder_of('lammps', 'include/lammps/pair.h')}"]
+    headers = [f"-I{tmp_path}", f"-I{SOURCES}", f"-I{folder_of('lammps', 'include/lammps/pair.h')}"]
     command = ["c++", "-std=c++20", "-shared", "-fPIC", *options, *headers, *sources, "-o", "other.so"]
     subprocess.run(command, cwd=tmp_path, check=True)
     script = "plugin unload pair lmlp\nplugin unload fix lmlp/select\n"
@@ -164,7 +165,7 @@ def test_energy_only_calls_skip_the_forces(standalone: StandaloneBuild, case: Ca
     (headers / "force.h").write_text(added)
     plugin = standalone.build("-DLAMMPS_VERSION=20250722", "-DLAMMPS_SIZES=smallbig", headers=headers)
     command = case.folder / "energyonlyplugin.so"
-    includes = [f"-I{folder}" for folder in (headers, standalone.mpi, REPOSITORY / "lammps_plugin" / "src")]
+    includes = [f"-I{folder}" for folder in (headers, standalone.mpi, SOURCES)]
     source = Path(__file__).with_name("energy_only_plugin.cpp")
     options = ["-std=c++17", "-shared", "-fPIC", "-DLAMMPS_SMALLBIG", *includes, "-o", str(command)]
     subprocess.run(["g++", *options, str(source)], check=True)

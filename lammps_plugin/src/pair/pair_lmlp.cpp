@@ -1,5 +1,5 @@
 // The compute path of pair_style lmlp: environments -> core -> energies, forces, virials, uncertainties.
-#include "pair_lmlp.h"
+#include "pair/pair_lmlp.h"
 
 #include <cmath>
 #include <cstring>
@@ -7,13 +7,13 @@
 
 #include "atom.h"
 #include "comm.h"
+#include "common/ranks.h"
 #include "compute.h"
 #include "domain.h"
 #include "error.h"
 #include "force.h"
 #include "modify.h"
 #include "neigh_list.h"
-#include "ranks.h"
 #include "update.h"
 
 using namespace LAMMPS_NS;

@@ -5,16 +5,16 @@
 #include <string>
 #include <vector>
 
-#include "distance_limits.h"
-#include "environment_blocks.h"
-#include "exclusions.h"
-#include "model.h"
+#include "atoms/environment_blocks.h"
+#include "atoms/exclusions.h"
+#include "common/settings.h"
+#include "common/units.h"
+#include "model/distance_limits.h"
+#include "model/model.h"
 #include "pair.h"
-#include "settings.h"
-#include "step_watch.h"
-#include "uncertainty.h"
-#include "units.h"
-#include "virial.h"
+#include "pair/step_watch.h"
+#include "step/uncertainty.h"
+#include "step/virial.h"
 
 // LAMMPS before the end of 2022 knows neither fix pair nor Pair::finish(): nobody calls these functions
 // there.

@@ -5,8 +5,8 @@
 #include <cstdio>
 #include <string>
 
-#include "host_check.h"
-#include "plugin_interface.h"
+#include "entry/host_check.h"
+#include "entry/plugin_interface.h"
 
 namespace {
 

@@ -1,4 +1,4 @@
-#include "candidate_file.h"
+#include "select/candidate_file.h"
 
 #include <fcntl.h>
 #include <sys/file.h>

@@ -1,4 +1,4 @@
-#include "host_check.h"
+#include "entry/host_check.h"
 
 #include <dlfcn.h>
 #include <lmptype.h>

@@ -6,8 +6,8 @@
 #include <limits>
 #include <vector>
 
-#include "distance_limits.h"
 #include "lmlp/lmlp.h"
+#include "model/distance_limits.h"
 
 namespace LAMMPS_NS {
 class NeighList;

@@ -1,4 +1,4 @@
-#include "torch_backend.h"
+#include "model/torch_backend.h"
 
 #include <dlfcn.h>
 #include <sys/stat.h>

@@ -5,10 +5,10 @@
 #include <string>
 #include <vector>
 
-#include "candidate_file.h"
 #include "fix.h"
-#include "pair_lmlp.h"
-#include "select_settings.h"
+#include "pair/pair_lmlp.h"
+#include "select/candidate_file.h"
+#include "select/select_settings.h"
 
 namespace LAMMPS_NS {
 

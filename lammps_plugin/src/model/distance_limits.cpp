@@ -1,4 +1,4 @@
-#include "distance_limits.h"
+#include "model/distance_limits.h"
 
 #include <cmath>
 

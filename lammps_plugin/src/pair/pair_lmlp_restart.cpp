@@ -5,7 +5,7 @@
 #include "atom.h"
 #include "comm.h"
 #include "error.h"
-#include "pair_lmlp.h"
+#include "pair/pair_lmlp.h"
 #include "utils.h"
 
 using namespace LAMMPS_NS;

@@ -1,10 +1,10 @@
-#include "fix_lmlp_step.h"
+#include "pair/fix_lmlp_step.h"
 
 #include <cstring>
 
 #include "modify.h"
 #include "neighbor.h"
-#include "pair_lmlp.h"
+#include "pair/pair_lmlp.h"
 
 using namespace LAMMPS_NS;
 using namespace FixConst;

@@ -1,10 +1,10 @@
 // lmlp_styles.so: registers the styles with a LAMMPS that lmlpplugin.so has found to be the right one.
 #include <string>
 
-#include "fix_lmlp_select.h"
+#include "entry/plugin_interface.h"
 #include "lmlp/lmlp.h"
-#include "pair_lmlp.h"
-#include "plugin_interface.h"
+#include "pair/pair_lmlp.h"
+#include "select/fix_lmlp_select.h"
 
 using namespace LAMMPS_NS;
 

@@ -6,7 +6,7 @@
 #include <string>
 
 #include "lmlp/lmlp.h"
-#include "torch_backend.h"
+#include "model/torch_backend.h"
 
 namespace lmlp_plugin {
 

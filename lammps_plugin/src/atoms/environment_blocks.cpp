@@ -1,4 +1,4 @@
-#include "environment_blocks.h"
+#include "atoms/environment_blocks.h"
 
 #include "neigh_list.h"
 

@@ -5,11 +5,11 @@
 
 #include "atom.h"
 #include "comm.h"
+#include "common/ranks.h"
 #include "error.h"
 #include "fix.h"
 #include "modify.h"
-#include "pair_lmlp.h"
-#include "ranks.h"
+#include "pair/pair_lmlp.h"
 #include "update.h"
 
 using namespace LAMMPS_NS;

@@ -8,7 +8,7 @@
 #include "force.h"
 #include "modify.h"
 #include "neighbor.h"
-#include "pair_lmlp.h"
+#include "pair/pair_lmlp.h"
 #include "update.h"
 
 using namespace LAMMPS_NS;

@@ -1,4 +1,4 @@
-#include "exclusions.h"
+#include "atoms/exclusions.h"
 
 #include <mpi.h>
 
@@ -10,10 +10,10 @@
 
 #include "atom.h"
 #include "comm.h"
+#include "common/ranks.h"
 #include "fmt/format.h"
 #include "lammps.h"
 #include "neighbor.h"
-#include "ranks.h"
 
 using namespace LAMMPS_NS;
 

@@ -6,13 +6,13 @@
 
 #include "atom.h"
 #include "comm.h"
+#include "common/ranks.h"
 #include "error.h"
-#include "fix_lmlp_step.h"
 #include "force.h"
 #include "memory.h"
 #include "neighbor.h"
-#include "pair_lmlp.h"
-#include "ranks.h"
+#include "pair/fix_lmlp_step.h"
+#include "pair/pair_lmlp.h"
 #include "update.h"
 
 #ifdef LMLP_HAVE_CITEME

@@ -1,4 +1,4 @@
-#include "select_settings.h"
+#include "select/select_settings.h"
 
 #include <exception>
 #include <vector>

@@ -3,9 +3,9 @@
 
 #include "atom.h"
 #include "comm.h"
+#include "common/ranks.h"
 #include "error.h"
-#include "pair_lmlp.h"
-#include "ranks.h"
+#include "pair/pair_lmlp.h"
 #include "update.h"
 
 using namespace LAMMPS_NS;

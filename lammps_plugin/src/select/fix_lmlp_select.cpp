@@ -1,4 +1,4 @@
-#include "fix_lmlp_select.h"
+#include "select/fix_lmlp_select.h"
 
 #include <mpi.h>
 
@@ -8,10 +8,10 @@
 
 #include "atom.h"
 #include "comm.h"
+#include "common/ranks.h"
 #include "domain.h"
 #include "error.h"
 #include "force.h"
-#include "ranks.h"
 #include "timer.h"
 #include "update.h"
 #include "utils.h"

@@ -1,4 +1,4 @@
-#include "uncertainty.h"
+#include "step/uncertainty.h"
 
 #include <algorithm>
 #include <cmath>

@@ -1,4 +1,4 @@
-#include "ranks.h"
+#include "common/ranks.h"
 
 #include <mpi.h>
 

@@ -7,9 +7,9 @@
 #include <limits>
 #include <vector>
 
-#include "environment_blocks.h"
+#include "atoms/environment_blocks.h"
+#include "common/units.h"
 #include "lmlp/lmlp.h"
-#include "units.h"
 
 namespace lmlp_plugin {
 

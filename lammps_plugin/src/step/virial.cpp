@@ -1,4 +1,4 @@
-#include "virial.h"
+#include "step/virial.h"
 
 namespace lmlp_plugin {
 
