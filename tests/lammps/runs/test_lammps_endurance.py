@@ -17,7 +17,7 @@ from trained_models import TrainedModels
 pytestmark = pytest.mark.slow
 
 TIME_STEPS = (0.25, 0.5, 1.0)  # fs
-PLOT = Path(__file__).resolve().parents[2] / "build" / "endurance" / "nve.png"
+PLOT = Path(__file__).resolve().parents[3] / "build" / "endurance" / "nve.png"
 # sets the paths of MPI and the plugin, then becomes Python again: they are read when a program starts
 IN_LAMMPS_ENVIRONMENT = [
     sys.executable,

@@ -17,7 +17,8 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).parent
-REPOSITORY = HERE.parents[1]
+TESTS = HERE.parent  # all tests of the plugin
+REPOSITORY = HERE.parents[2]
 BUILDS = REPOSITORY / "build"  # stays: the next time only what has changed is compiled
 OURS = re.compile(r"lmlpplugin\.so|lammps_plugin/src/|csrc/(src|include)/")
 
@@ -72,9 +73,9 @@ def build_plugin(name: str, sanitizers: str) -> Path:
 
 
 def run_tests(plugin: Path, preload: str, environment: dict[str, str], *selection: str) -> None:
-    """Run tests of this folder with LAMMPS, and only LAMMPS, under a sanitizer."""
+    """Run tests of the plugin with LAMMPS, and only LAMMPS, under a sanitizer."""
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(HERE), *selection],
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(TESTS), *selection],
         cwd=REPOSITORY,
         env={
             **os.environ,

@@ -14,7 +14,7 @@ from lammps_case import ELEMENTS, Case
 from lammps_run import run_lammps
 from lmlp.lammps import plugin_folder, plugin_path
 
-REPOSITORY = Path(__file__).resolve().parents[2]
+REPOSITORY = Path(__file__).resolve().parents[3]
 SOURCES = REPOSITORY / "lammps_plugin" / "src"
 
 

@@ -10,7 +10,7 @@ import pytest
 from lammps_case import Case
 from lammps_run import write_data
 
-PAGES = Path(__file__).resolve().parents[2] / "docs" / "lammps"
+PAGES = Path(__file__).resolve().parents[3] / "docs" / "lammps"
 NAMES = ["compute_pair_lmlp", "fix_lmlp_select", "fix_pair_lmlp", "pair_lmlp"]
 SECTIONS = ["Syntax", "Examples", "Description", "Restrictions", "Related commands", "Default"]
 
