@@ -11,9 +11,11 @@
 #include "atom.h"
 #include "comm.h"
 #include "common/ranks.h"
+#include "error.h"
 #include "fmt/format.h"
 #include "lammps.h"
 #include "neighbor.h"
+#include "update.h"
 
 using namespace LAMMPS_NS;
 
@@ -165,6 +167,21 @@ std::string Exclusions::find_pair(double cutoff, const std::vector<int>& species
         return "";
     };
     return share_text(find(), lmp);
+}
+
+// Those that are apart may come closer during a run.
+void Exclusions::warn(double cutoff, const std::vector<int>& species_of_type, LAMMPS* lmp) {
+    if (is_told_ || !is_partial_) return;
+    const std::string pair = find_pair(cutoff, species_of_type, lmp);
+    if (pair.empty()) return;
+    is_told_ = true;
+    if (lmp->comm->me == 0)
+        lmp->error->warning(
+            FLERR,
+            "Pair style lmlp: pairs left out by neigh_modify exclude are missing in the atomic environments, "
+            "too (on step {} for one {}): energies are wrong, and so are the forces on all atoms near them, "
+            "mobile ones included; exclude a group from all atoms, or none of them",
+            lmp->update->ntimestep, pair);
 }
 
 }  // namespace lmlp_plugin

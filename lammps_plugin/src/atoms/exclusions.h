@@ -24,15 +24,17 @@ class Exclusions {
     const std::vector<char>& left_out() const { return left_out_; }
     bool is_left_out(int i) const { return !left_out_.empty() && left_out_[i] != 0; }
 
-    // Pairs of atoms that are in other pairs are left out, near or far; the same on all ranks.
-    bool is_partial() const { return is_partial_; }
+    // Once per run: a warning where excluded atoms are within the cutoff (LAMMPS length) of each other; where
+    // they are apart, nothing is wrong. All ranks together; types of species -1 are not looked at.
+    void begin_run() { is_told_ = false; }
+    void warn(double cutoff, const std::vector<int>& species_of_type, LAMMPS_NS::LAMMPS* lmp);
 
+  private:
     // "" or the atoms of a pair within the cutoff (LAMMPS length) that is left out although both atoms are in
     // other pairs. All ranks together; the same on all of them. Types of species -1 are not looked at.
     std::string find_pair(double cutoff, const std::vector<int>& species_of_type,
                           LAMMPS_NS::LAMMPS* lmp) const;
 
-  private:
     struct AtomClass {
         int type;
         int mask;
@@ -53,7 +55,8 @@ class Exclusions {
     std::vector<Relation> relations_;   // [n_classes, n_classes]
     std::vector<char> class_left_out_;  // [n_classes]
     std::vector<char> left_out_;
-    bool is_partial_ = false;
+    bool is_partial_ = false;  // pairs of atoms that are in other pairs are left out; the same on all ranks
+    bool is_told_ = false;     // in this run
 };
 
 }  // namespace lmlp_plugin

@@ -73,5 +73,5 @@ void FixLMLPStep::min_post_force(int /*vflag*/) {
 }
 
 void FixLMLPStep::post_run() {
-    pair_->finish_steps();
+    pair_->end_run();
 }

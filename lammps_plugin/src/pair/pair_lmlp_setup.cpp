@@ -1,8 +1,9 @@
-// The setup path of pair_style lmlp: settings, model file, types, checks, and what other commands may
+// The setup path of pair_style lmlp: settings, model file, runs, restart files, and what other commands may
 // extract.
-#include <cmath>
+#include <cstdlib>
 #include <cstring>
-#include <limits>
+#include <memory>
+#include <utility>
 
 #include "atom.h"
 #include "comm.h"
@@ -13,6 +14,7 @@
 #include "neighbor.h"
 #include "pair/fix_lmlp_step.h"
 #include "pair/pair_lmlp.h"
+#include "pair/restart_words.h"
 #include "update.h"
 
 #ifdef LMLP_HAVE_CITEME
@@ -20,12 +22,10 @@
 #endif
 
 using namespace LAMMPS_NS;
-using lmlp_plugin::Reaction;
+using lmlp_plugin::TypedModel;
 using lmlp_plugin::Uncertainty;
 
 namespace {
-
-constexpr int kFixedVectorEntries = 6;  // before the energies and the pressures of the members
 
 [[maybe_unused]] constexpr const char* kCitation =
     "pair_style lmlp: doi:10.1021/acs.jctc.3c00279\n\n"
@@ -38,15 +38,22 @@ constexpr int kFixedVectorEntries = 6;  // before the energies and the pressures
     " year =    2023\n"
     "}\n\n";
 
+// The same from any folder; `path` itself where there is no such file any more.
+std::string absolute(const std::string& path) {
+    const std::unique_ptr<char, decltype(&std::free)> found(::realpath(path.c_str(), nullptr), &std::free);
+    return found ? found.get() : path;
+}
+
 }  // namespace
 
-PairLMLP::PairLMLP(LAMMPS* lmp) : Pair(lmp) {
+PairLMLP::PairLMLP(LAMMPS* lmp)
+    : Pair(lmp), wishes_(lmp), answers_(lmp), fix_pair_fields_(lmp, instance_me), limits_(lmp) {
     single_enable = 0;  // no pair energy: pair_write and compute group/group are refused by LAMMPS
     one_coeff = 1;
     manybody_flag = 1;
     respa_enable = 0;
     centroidstressflag = CENTROID_AVAIL;
-    comm_reverse = 3 * Uncertainty::kMembersPerMessage;
+    comm_reverse = Uncertainty::kValuesPerMessage;
 #ifdef LMLP_HAVE_CITEME
     if (lmp->citeme) lmp->citeme->add(kCitation);
 #endif
@@ -69,27 +76,11 @@ void PairLMLP::settings(int narg, char** arg) {
                    lmlp_plugin::list_unit_styles());
     const lmlp_plugin::Settings settings = lmlp_plugin::parse_settings(narg, arg, lmp);
     units_ = *units;  // cannot change while there is a box
-    lmlp_plugin::DistanceLimits limits;
-    if (model_.is_loaded()) {
-        if (settings.extrapolation != Reaction::kOff) require_feature_ranges(model_);
-        limits = make_distance_limits(settings, model_);
-    }
-    choose_engine(settings, model_);
+    const lmlp_plugin::Thresholds thresholds = limits_.find_thresholds(settings, model_, units_);
+    model_.choose_engine(settings, lmp);
     settings_ = settings;
     settings_words_.assign(arg, arg + narg);
-    limits_ = limits;
-}
-
-// All ranks together. What fails leaves the model as it is.
-void PairLMLP::choose_engine(const lmlp_plugin::Settings& settings, lmlp_plugin::Model& model) const {
-    std::unique_ptr<lmlp_plugin::TorchBackend> torch;
-    lmlp_torch_options options{};
-    if (settings.backend == lmlp_plugin::Backend::kTorchScript) {
-        const int rank = std::strcmp(settings.device, "cuda") == 0 ? lmlp_plugin::rank_on_machine(lmp) : 0;
-        options = {sizeof(lmlp_torch_options), settings.device, rank, settings.n_threads};
-        end_all_ranks_if(model.open_torch_backend(options, torch));
-    }
-    model.use_engine(std::move(torch), options);
+    limits_.use(thresholds);
 }
 
 // LAMMPS takes the words one by one and stops at the first one it does not know.
@@ -133,90 +124,29 @@ void PairLMLP::coeff(int narg, char** arg) {
                    "Pair style lmlp: pair_coeff gives {} chemical symbols, but there are {} atom types; give "
                    "one symbol per type, NULL for types of other pair styles",
                    narg - 3, ntypes);
-    LoadedModel loaded;
-    choose_engine(settings_, loaded.model);
-    end_all_ranks_if(load_model(arg[2], loaded));
+    TypedModel loaded;
+    loaded.choose_engine(settings_, lmp);
+    lmlp_plugin::end_all_ranks_if(loaded.load(arg[2]), "Pair style lmlp", lmp);
     use_model(loaded, std::vector<std::string>(arg + 3, arg + narg));
 }
 
-// Every rank reads the file, with the engine chosen before. Returns "" or what is wrong.
-std::string PairLMLP::load_model(const std::string& file, LoadedModel& loaded) const {
-    loaded.path = file;
-    loaded.found_path = utils::get_potential_file_path(file);
-    if (loaded.found_path.empty()) loaded.found_path = file;
-    const std::string problem = loaded.model.load(loaded.found_path);
-    return problem.empty() ? "" : fmt::format("cannot load {}: {}", file, problem);
-}
-
-// After load_model() on all ranks. What fails changes nothing: the model before stays in use.
-void PairLMLP::use_model(LoadedModel& loaded, const std::vector<std::string>& symbols) {
-    map_types(symbols, loaded);
-    if (settings_.extrapolation != Reaction::kOff) require_feature_ranges(loaded.model);
-    const lmlp_plugin::DistanceLimits limits = make_distance_limits(settings_, loaded.model);
+// Loaded on all ranks. What fails changes nothing: the model before stays in use.
+void PairLMLP::use_model(TypedModel& loaded, const std::vector<std::string>& symbols) {
+    loaded.map_types(symbols, lmp);
+    const lmlp_plugin::Thresholds thresholds = limits_.find_thresholds(settings_, loaded, units_);
     if (!allocated) allocate();
-    limits_ = limits;
-    model_ = std::move(loaded.model);
-    model_path_ = loaded.path;
-    found_path_ = loaded.found_path;
-    species_of_type_ = loaded.species_of_type;
-    symbol_of_type_ = loaded.symbol_of_type;
+    model_ = std::move(loaded);
+    limits_.use(thresholds);
+    answers_.set_model(model_.info(), units_);
     cutoff_ = model_.info().cutoff / units_.angstrom_per_length;
-    sigma_valid_ = extrapolation_valid_ = false;
+    n_members_ = model_.info().n_members;
+    nextra = answers_.vector().length();
+    pvector = answers_.vector().data();
+    const std::vector<int>& species = model_.species_of_type();
     const int n_types = static_cast<int>(symbols.size());
     for (int i = 1; i <= n_types; ++i)
-        for (int j = i; j <= n_types; ++j)
-            setflag[i][j] = species_of_type_[i] >= 0 && species_of_type_[j] >= 0 ? 1 : 0;
-    setup_vector();
-    log_model();
-}
-
-void PairLMLP::map_types(const std::vector<std::string>& symbols, LoadedModel& loaded) const {
-    const int n_types = static_cast<int>(symbols.size());
-    loaded.species_of_type.assign(n_types + 1, -1);
-    loaded.symbol_of_type.assign(n_types + 1, "");
-    int n_ours = 0;
-    for (int type = 1; type <= n_types; ++type) {
-        const std::string& symbol = symbols[type - 1];
-        if (symbol == "NULL") continue;
-        std::string problem;
-        loaded.species_of_type[type] = loaded.model.find_species(symbol, problem);
-        if (loaded.species_of_type[type] < 0)
-            error->all(FLERR, "Pair style lmlp: pair_coeff gives '{}' for atom type {}: {}", symbol, type,
-                       problem);
-        loaded.symbol_of_type[type] = symbol;
-        ++n_ours;
-    }
-    if (n_ours == 0) error->all(FLERR, "Pair style lmlp: pair_coeff gives NULL for every atom type");
-}
-
-// compute pair reads nextra when it is defined and pvector on its steps. A one-member model has no vector.
-void PairLMLP::setup_vector() {
-    n_members_ = model_.info().n_members;
-    nextra = n_members_ > 1 ? kFixedVectorEntries + 2 * n_members_ : 0;
-    // Not shorter than an earlier model's: a compute pair may know that one's length.
-    const double not_known = comm->me == 0 ? std::numeric_limits<double>::quiet_NaN() : 0.0;
-    vector_.assign(MAX(vector_.size(), static_cast<std::size_t>(nextra)), not_known);
-    if (nextra > 0 && comm->me == 0) vector_[kFixedVectorEntries - 1] = -1.0;  // no step yet
-    pvector = vector_.empty() ? nullptr : vector_.data();
-}
-
-void PairLMLP::log_model() const {
-    if (comm->me != 0) return;
-    const lmlp_potential_info& info = model_.info();
-    utils::logmesg(lmp,
-                   "Pair style lmlp {}: {} with {} ensemble member{}, {} symmetry functions, cutoff {:g} "
-                   "Angstrom\n",
-                   lmlp_version(), model_path_, info.n_members, info.n_members == 1 ? "" : "s",
-                   info.n_features, info.cutoff);
-    const lmlp_plugin::TorchBackend* torch = model_.torch_backend();
-    const std::string backend = torch ? "torchscript (" + torch->description() + ")"
-                                      : fmt::format("native ({})", lmlp_instruction_set());
-    utils::logmesg(lmp, "  backend {}, precision {}, {} thread{} per MPI rank, model {:.12}\n", backend,
-                   settings_.precision == lmlp_plugin::Precision::kMixed ? "mixed" : "double",
-                   settings_.n_threads, settings_.n_threads == 1 ? "" : "s", info.checksum);
-    if (info.n_members == 1)
-        utils::logmesg(lmp, "  one member: no uncertainties, compute pair has no vector\n");
-    if (!model_.has_test_errors()) utils::logmesg(lmp, "  no test errors in the model: no grade\n");
+        for (int j = i; j <= n_types; ++j) setflag[i][j] = species[i] >= 0 && species[j] >= 0 ? 1 : 0;
+    model_.log(settings_, lmp);
 }
 
 void PairLMLP::init_style() {
@@ -228,11 +158,12 @@ void PairLMLP::init_style() {
     neighbor->add_request(this, NeighConst::REQ_FULL);
     if (step_fix_id_.empty()) step_fix_id_ = fmt::format("LMLP_STEP_{}", instance_me);
     FixLMLPStep::add_last(step_fix_id_.c_str(), this, lmp);
-    surroundings_checked_ = exclusions_told_ = false;
-    findings_ = {};
-    values_step_ = asked_step_ = columns_step_ = -1;
-    has_new_marks_ = false;
-    counts_ = {};
+    surroundings_checked_ = false;
+    exclusions_.begin_run();
+    wishes_.begin_run();
+    answers_.begin_run();
+    fix_pair_fields_.begin_run();
+    limits_.begin_run();
 }
 
 double PairLMLP::init_one(int i, int j) {
@@ -243,73 +174,57 @@ double PairLMLP::init_one(int i, int j) {
     return cutoff_;
 }
 
-// Before the first evaluation of a run: what it looks at is set by Neighbor::init(), after init_style().
-void PairLMLP::check_surroundings() {
-    check_bond_fixes();
-    const double comm_cutoff = MAX(comm->cutghostuser, neighbor->cutneighmax);
-    if (comm_cutoff < cutoff_)
-        error->all(FLERR,
-                   "Pair style lmlp: the communication cutoff {:g} is smaller than the model's cutoff {:g}; "
-                   "raise it with comm_modify cutoff",
-                   comm_cutoff, cutoff_);
-    surroundings_checked_ = true;
-}
-
-void PairLMLP::require_members(const char* wanted) const {
-    if (model_.is_loaded() && model_.info().n_members < 2)
-        error->all(
-            FLERR,
-            "Pair style lmlp cannot give {}: the model has one ensemble member, an uncertainty needs two "
-            "or more",
-            wanted);
-}
-
-void PairLMLP::require_test_errors(const char* wanted) const {
-    require_members(wanted);
-    if (model_.is_loaded() && !model_.has_test_errors())
-        error->all(FLERR,
-                   "Pair style lmlp cannot give {}: the model stores no test errors (test_rmse) to compare "
-                   "uncertainties with",
-                   wanted);
-}
-
-void PairLMLP::require_grade(const char* wanted_by) const {
-    if (!model_.is_loaded())
-        error->all(FLERR, "Pair style lmlp has no model yet: give pair_coeff before {}", wanted_by);
-    require_test_errors(fmt::format("the grades that {} needs", wanted_by).c_str());
-}
-
-void PairLMLP::require_feature_ranges(const lmlp_plugin::Model& model) const {
-    if (model.is_loaded() && !model.info().has_feature_ranges)
-        error->all(
-            FLERR,
-            "Pair style lmlp cannot tell extrapolation (ew): the model stores no training ranges of its "
-            "symmetry functions");
-}
-
 // Asked by fix pair for its trigger flags, by fix adapt for scale, and open to others.
 void* PairLMLP::extract(const char* name, int& dim) {
     const std::string what = name;
     dim = 0;
-    if (what == "sigma_f_flag") {
-        require_members("sigma_f");
-        return &wanted_.sigma_f;
-    }
-    if (what == "sigma_e_flag") {
-        require_members("sigma_e");
-        return &wanted_.sigma_e;
-    }
-    if (what == "grade_flag") {
-        require_test_errors("grade");
-        return &wanted_.grade;
-    }
-    if (what == "ew_flag") {
-        require_feature_ranges(model_);
-        return &wanted_.ew;
+    for (int k = 0; k < lmlp_plugin::kFieldCount; ++k) {
+        if (what != std::string(lmlp_plugin::kFieldNames[k]) + "_flag") continue;
+        const auto field = static_cast<lmlp_plugin::Field>(k);
+        lmlp_plugin::Wishes::require(field, model_, lmp);
+        return wishes_.flag(field);
     }
     if (what == "cutoff") return &cutoff_;
     if (what == "n_members") return &n_members_;
     dim = 2;
     if (what == "scale") return scale_;
     return nullptr;
+}
+
+void PairLMLP::write_restart_settings(FILE* file) {
+    lmlp_plugin::write_words(settings_words_, file);
+}
+
+void PairLMLP::read_restart_settings(FILE* file) {
+    std::vector<std::string> words = lmlp_plugin::read_words(file, lmp);
+    std::vector<char*> arguments;
+    for (auto& word : words) arguments.push_back(word.data());
+    settings(static_cast<int>(words.size()), arguments.data());
+}
+
+// Behind the settings: the model's file as it was named and as it was found, its checksum, the symbols.
+void PairLMLP::write_restart(FILE* file) {
+    write_restart_settings(file);
+    if (!model_.is_loaded()) return lmlp_plugin::write_words({}, file);
+    std::vector<std::string> words{model_.path(), absolute(model_.found_path()), model_.info().checksum};
+    for (int type = 1; type <= atom->ntypes; ++type)
+        words.push_back(model_.symbol_of_type(type).empty() ? "NULL" : model_.symbol_of_type(type));
+    lmlp_plugin::write_words(words, file);
+}
+
+// Without the model of that run the restart file is still good: the input has to name one.
+void PairLMLP::read_restart(FILE* file) {
+    read_restart_settings(file);
+    const std::vector<std::string> words = lmlp_plugin::read_words(file, lmp);
+    if (!allocated) allocate();
+    if (words.size() < 3) return;
+    TypedModel loaded;
+    loaded.choose_engine(settings_, lmp);
+    const std::string problem = loaded.load_stored({words[0], words[1]}, words[2], lmp);
+    if (problem.empty()) return use_model(loaded, {words.begin() + 3, words.end()});
+    if (comm->me == 0)
+        error->warning(FLERR,
+                       "Pair style lmlp: the model of the restart file is not used ({}); give pair_coeff to "
+                       "name one",
+                       problem);
 }

@@ -45,7 +45,7 @@ FixLMLPSelect::FixLMLPSelect(LAMMPS* lmp, int narg, char** arg) : Fix(lmp, narg,
     size_vector = kVectorSize;
     global_freq = 1;
     extvector = 0;
-    find_pair()->require_grade("fix lmlp/select");
+    find_pair()->model().require_grade("fix lmlp/select", lmp);
     open_file();
 }
 
@@ -83,14 +83,14 @@ int FixLMLPSelect::setmask() {
 // The pair style may be another one than at the last run.
 void FixLMLPSelect::init() {
     pair_ = find_pair();
-    pair_->require_grade("fix lmlp/select");
+    pair_->model().require_grade("fix lmlp/select", lmp);
     look_.is_open = false;  // of a run that an error has ended
-    n_seen_ = pair_->count_readings();
+    n_seen_ = pair_->answers().n_readings();
     if (!atom->tag_enable)
         error->all(FLERR, "Fix lmlp/select needs atom IDs; this input has atom_modify id no");
     int foreign_type = 0;
     for (int i = 0; i < atom->nlocal; ++i)
-        if ((atom->mask[i] & groupbit) && pair_->symbol_of_type(atom->type[i]).empty())
+        if ((atom->mask[i] & groupbit) && pair_->model().symbol_of_type(atom->type[i]).empty())
             foreign_type = atom->type[i];
     int any = 0;
     MPI_Allreduce(&foreign_type, &any, 1, MPI_INT, MPI_MAX, world);
@@ -129,8 +129,8 @@ void FixLMLPSelect::post_force(int vflag) {
 }
 
 void FixLMLPSelect::min_post_force(int /*vflag*/) {
-    if (update->ntimestep % nevery != 0 || n_seen_ == pair_->count_readings()) return;
-    n_seen_ = pair_->count_readings();
+    if (update->ntimestep % nevery != 0 || n_seen_ == pair_->answers().n_readings()) return;
+    n_seen_ = pair_->answers().n_readings();
     look();
 }
 
@@ -139,7 +139,7 @@ double FixLMLPSelect::level() const {
 }
 
 void FixLMLPSelect::look() {
-    look_ = {true, update->ntimestep, pair_->read_uncertainty(), "", 0};
+    look_ = {true, update->ntimestep, pair_->answers().read(), "", 0};
     if (!(level() > settings_.save)) return;
     const std::vector<double> rows = gather_atoms();
     std::string problem;
@@ -202,7 +202,7 @@ void FixLMLPSelect::stop() const {
 
 // Rows of the group's atoms on rank 0, in any order; nothing elsewhere.
 std::vector<double> FixLMLPSelect::gather_atoms() const {
-    const double* sigma = pair_->sigma_components();
+    const double* sigma = pair_->answers().sigma_components();
     std::vector<double> mine;
     for (int i = 0; i < atom->nlocal; ++i) {
         if (!(atom->mask[i] & groupbit) || pair_->is_left_out(i)) continue;
@@ -233,8 +233,8 @@ Candidate FixLMLPSelect::make_candidate(const std::vector<double>& rows, std::st
         for (int b = 0; b < 3; ++b) result.cell[a][b] = cell[a][b] * angstrom_per_length_;
     }
     result.step = update->ntimestep;
-    result.model = pair_->model_path();
-    result.checksum = pair_->model_info().checksum;
+    result.model = pair_->model().path();
+    result.checksum = pair_->model().info().checksum;
     result.energy_grade = look_.reading.energy_grade;
     result.force_grade = look_.reading.force_grade;
     result.energy_uncertainty = look_.reading.energy_uncertainty;
@@ -242,13 +242,13 @@ Candidate FixLMLPSelect::make_candidate(const std::vector<double>& rows, std::st
         const double* row = &rows[start];
         Candidate::Atom one;
         one.id = static_cast<int64_t>(row[0]);
-        one.symbol = pair_->symbol_of_type(static_cast<int>(row[1]));
+        one.symbol = pair_->model().symbol_of_type(static_cast<int>(row[1]));
         if (one.symbol.empty())
             problem = fmt::format("atom {} of type {} came into its group, for which pair_coeff gives NULL",
                                   one.id, static_cast<int>(row[1]));
         for (int k = 0; k < 3; ++k) {
             one.position[k] = row[2 + k];
-            one.force_uncertainty[k] = std::max(pair_->model_info().force_rmse, row[5 + k]);
+            one.force_uncertainty[k] = std::max(pair_->model().info().force_rmse, row[5 + k]);
         }
         result.atoms.push_back(one);
     }

@@ -65,19 +65,26 @@ void Uncertainty::add_block(const EnvironmentBlocks& block, const double* member
     }
 }
 
-int Uncertainty::pack(int first_atom, int n, int first, int count, double* buffer) const {
+void Uncertainty::gather(const std::function<void(int n_values)>& exchange) {
+    for (first_member_ = 0; first_member_ < n_members_; first_member_ += member_count_) {
+        member_count_ = std::min(kMembersPerMessage, n_members_ - first_member_);
+        exchange(3 * member_count_);
+    }
+}
+
+int Uncertainty::pack(int first_atom, int n, double* buffer) const {
     double* end = buffer;
     for (int atom = first_atom; atom < first_atom + n; ++atom) {
-        const double* values = force(atom, first);
-        end = std::copy(values, values + 3 * count, end);
+        const double* values = force(atom, first_member_);
+        end = std::copy(values, values + 3 * member_count_, end);
     }
     return static_cast<int>(end - buffer);
 }
 
-void Uncertainty::unpack(const int* atoms, int n, int first, int count, const double* buffer) {
+void Uncertainty::unpack(const int* atoms, int n, const double* buffer) {
     for (int a = 0; a < n; ++a) {
-        double* values = force(atoms[a], first);
-        for (int k = 0; k < 3 * count; ++k) values[k] += *buffer++;
+        double* values = force(atoms[a], first_member_);
+        for (int k = 0; k < 3 * member_count_; ++k) values[k] += *buffer++;
     }
 }
 

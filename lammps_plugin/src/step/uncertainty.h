@@ -4,7 +4,7 @@
 
 #include <mpi.h>
 
-#include <limits>
+#include <functional>
 #include <vector>
 
 #include "atoms/environment_blocks.h"
@@ -12,14 +12,6 @@
 #include "lmlp/lmlp.h"
 
 namespace lmlp_plugin {
-
-// What fix lmlp/select decides by; the same on all ranks. Angstrom, eV, as `lmlp md` reports them.
-struct UncertaintyReading {
-    double energy_grade = std::numeric_limits<double>::quiet_NaN();
-    double force_grade = std::numeric_limits<double>::quiet_NaN();
-    double energy_uncertainty = 0.0;  // not below the test error
-    double shortest_distance = 0.0;   // infinity where no atom has a neighbor
-};
 
 // Values of the whole system in LAMMPS units; complete on rank 0 only. Grades are NaN when the model stores
 // no test errors.
@@ -36,11 +28,12 @@ struct GlobalUncertainty {
 };
 
 // sigma = c * standard deviation over the members (ddof 1). In this order, on all ranks:
-//   begin, add_block for each block, reverse communication with pack/unpack, finish_atoms, reduce.
+//   begin, add_block for each block, gather, finish_atoms, reduce.
 class Uncertainty {
   public:
     // Members whose forces travel together in one reverse communication.
     static constexpr int kMembersPerMessage = 4;
+    static constexpr int kValuesPerMessage = 3 * kMembersPerMessage;  // of each atom
 
     void begin(const lmlp_potential_info& model, int n_local, int n_all);
 
@@ -48,15 +41,16 @@ class Uncertainty {
     void add_block(const EnvironmentBlocks& block, const double* member_energies,
                    const double* member_gradients, const double* scale);
 
-    // Reverse communication of members first .. first + count - 1: three values per member and atom.
-    int pack(int first_atom, int n, int first, int count, double* buffer) const;
-    void unpack(const int* atoms, int n, int first, int count, const double* buffer);
+    // Adds the forces that other ranks have found for atoms of this one. `exchange(n)`: one reverse
+    // communication of n values per atom, through pack and unpack.
+    void gather(const std::function<void(int n_values)>& exchange);
+    int pack(int first_atom, int n, double* buffer) const;
+    void unpack(const int* atoms, int n, const double* buffer);
 
     // Fills the per-atom fields, in LAMMPS units.
     void finish_atoms(const Units& units);
     GlobalUncertainty reduce(const Units& units, MPI_Comm world) const;
 
-    int n_members() const { return n_members_; }
     double memory_usage() const;
 
     // [n_local]; 0 for atoms that are not the pair style's.
@@ -78,6 +72,8 @@ class Uncertainty {
     lmlp_potential_info model_{};
     int n_members_ = 0;
     int n_local_ = 0;
+    int first_member_ = 0;  // of the message under way
+    int member_count_ = 0;
     std::vector<char> is_center_;          // [n_local]
     std::vector<double> forces_;           // [n_all, n_members, 3] eV/Angstrom
     std::vector<double> member_energies_;  // [n_members] eV, sums of this rank
