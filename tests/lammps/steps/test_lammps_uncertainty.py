@@ -137,6 +137,23 @@ def test_what_the_model_lacks_is_not_a_number(case: Case) -> None:
     assert step == 0
 
 
+def test_a_vector_of_another_length_is_not_filled(case: Case) -> None:
+    """compute pair keeps the length of the model that it was defined with: no values of another one in it."""
+    names = [f"$(c_e[{k}]:%.17g)" for k in range(1, 17)]
+    coeff = "pair_coeff * * {} " + " ".join(ELEMENTS) + "\n"
+    script = (
+        case.header() + "pair_style lmlp\n" + coeff.format(case.models.many) + "compute e all pair lmlp\n"
+    )
+    script += "thermo_style custom step pe c_e[1]\nrun 0\n" + f'print "many: {" ".join(names)}"\n'
+    script += coeff.format(case.models.other) + f'run 0\nprint "other: {" ".join(names)}"\n'
+    for ranks in (1, 2):
+        result = case.run(script, ranks=ranks)
+        assert np.isfinite(result.value("many")).all()
+        other = result.value("other")
+        assert other[5] == -1.0, "no step"
+        assert np.isnan(np.delete(other, 5)).all()
+
+
 def test_error_bars_of_an_average_pressure(case: Case) -> None:
     """As docs/lammps/compute_pair_lmlp.md tells: the average as each member would have it, along one run."""
     members = range(5)
