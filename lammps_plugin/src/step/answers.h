@@ -56,7 +56,6 @@ class Answers : protected LAMMPS_NS::Pointers {
     // [nlocal] number of symmetry functions outside the training range, where the latest step counted them.
     const std::vector<double>& extrapolating() const { return extrapolating_; }
     GlobalVector& vector() { return vector_; }
-    const GlobalVector& vector() const { return vector_; }
 
     // Grows with each step that has evaluated the uncertainties; then all ranks together may read.
     LAMMPS_NS::bigint n_readings() const { return n_readings_; }
