@@ -1,0 +1,84 @@
+// What the latest step has shown: fields per atom for fix pair, the vector of compute pair, readings for fix
+// lmlp/select.
+#ifndef LMLP_LAMMPS_ANSWERS_H
+#define LMLP_LAMMPS_ANSWERS_H
+
+#include <functional>
+#include <limits>
+#include <vector>
+
+#include "atoms/environment_blocks.h"
+#include "common/units.h"
+#include "lmlp/lmlp.h"
+#include "pointers.h"
+#include "step/evaluation.h"
+#include "step/fields.h"
+#include "step/global_vector.h"
+#include "step/request.h"
+#include "step/uncertainty.h"
+
+namespace lmlp_plugin {
+
+// What fix lmlp/select decides by; the same on all ranks. Angstrom, eV, as `lmlp md` reports them.
+struct UncertaintyReading {
+    double energy_grade = std::numeric_limits<double>::quiet_NaN();
+    double force_grade = std::numeric_limits<double>::quiet_NaN();
+    double energy_uncertainty = 0.0;  // not below the test error
+    double shortest_distance = 0.0;   // infinity where no atom has a neighbor
+};
+
+// Owns the uncertainties and the counts of symmetry functions outside the training range, and knows of which
+// step they are. Trial configurations leave no trace: what they request is energies and forces only. For a
+// step, on all ranks:  begin, add for each block, finish_atoms, finish_whole.
+class Answers : protected LAMMPS_NS::Pointers {
+  public:
+    explicit Answers(LAMMPS_NS::LAMMPS* lmp) : Pointers(lmp) {}
+
+    // Another model: nothing is known of it yet.
+    void set_model(const lmlp_potential_info& model, const Units& units);
+    void begin_run() { step_ = -1; }
+
+    void begin(const Request& request);
+    void add(const EnvironmentBlocks& block, const Evaluation& evaluation, const Request& request);
+    // The values per atom; `exchange` as of Uncertainty::gather. An error where one is not finite.
+    void finish_atoms(const Request& request, const std::function<void(int n_values)>& exchange);
+    // The values of the whole system; `closest`: the pair of this rank. An error where one is not finite.
+    void finish_whole(const Request& request, const ClosestPair& closest);
+
+    int pack(int first_atom, int n, double* buffer) const { return uncertainty_.pack(first_atom, n, buffer); }
+    void unpack(const int* atoms, int n, const double* buffer) { uncertainty_.unpack(atoms, n, buffer); }
+
+    LAMMPS_NS::bigint step() const { return step_; }  // the latest of this run; -1: none
+    // [nlocal]; nullptr where the latest step has not evaluated the field.
+    double* field(Field field);
+    // [nlocal, 3] of the latest evaluation of the uncertainties, eV/Angstrom.
+    const double* sigma_components() const { return uncertainty_.components.data(); }
+    // [nlocal] number of symmetry functions outside the training range, where the latest step counted them.
+    const std::vector<double>& extrapolating() const { return extrapolating_; }
+    GlobalVector& vector() { return vector_; }
+
+    // Grows with each step that has evaluated the uncertainties; then all ranks together may read.
+    LAMMPS_NS::bigint n_readings() const { return n_readings_; }
+    UncertaintyReading read() const;
+
+    double memory_usage() const;
+
+  private:
+    void write_vector();
+
+    lmlp_potential_info model_{};
+    Units units_;
+    LAMMPS_NS::bigint step_ = -1;
+    bool sigma_valid_ = false;          // of the latest step
+    bool extrapolation_valid_ = false;  // likewise
+    Uncertainty uncertainty_;
+    std::vector<double> extrapolating_;
+    GlobalUncertainty global_;       // of the latest evaluation, on rank 0
+    double shortest_squared_ = 0.0;  // of the latest step, of this rank's pairs, Angstrom^2
+    GlobalVector vector_;
+    LAMMPS_NS::bigint n_readings_ = 0;
+};
+
+}  // namespace lmlp_plugin
+
+#endif
