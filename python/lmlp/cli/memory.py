@@ -136,7 +136,7 @@ def prune(
     from lmlp.files.lock import locked
     from lmlp.lifelong.choice import Bounds, choose
     from lmlp.lifelong.memory import Memory
-    from lmlp.training.config import parse_bytes
+    from lmlp.config.values import parse_bytes
 
     try:
         limit = None if size is None else parse_bytes(size)

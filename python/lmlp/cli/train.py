@@ -197,7 +197,8 @@ def command(
 
     started = time.monotonic()
     shorten_waiting()
-    from lmlp.training.config import load_config, make_config, merge
+    from lmlp.config.validate import merge
+    from lmlp.training.config import load_config, make_config
 
     given = overrides(
         {
@@ -257,7 +258,7 @@ def _train(settings: TrainConfig, workers: Workers, *, resume: bool, force: bool
     with TrainView() as view:
         context = Context(settings, view, resume=resume, started=started, workers=workers, force=force)
         try:
-            model = train_in(context)
+            model = train_in(settings, context)
         except KeyboardInterrupt:
             view.stop()
             if workers.is_first:

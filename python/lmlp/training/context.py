@@ -11,7 +11,7 @@ import torch
 
 from lmlp.errors import ConfigError, InvalidArgumentError
 from lmlp.files.rule import Output, check_outputs
-from lmlp.training.config import TrainConfig
+from lmlp.training.config import RunConfig
 from lmlp.training.observer import Observer
 from lmlp.training.state.backup import Backup
 from lmlp.training.state.checkpoint import load_checkpoint
@@ -36,7 +36,7 @@ class Context:
 
     def __init__(
         self,
-        config: TrainConfig,
+        config: RunConfig,
         observer: Observer | None = None,
         *,
         resume: bool = False,

@@ -1,7 +1,12 @@
 """A first task of oxygen clusters, a second with hydrogen, and the settings that learn it."""
 
 import numpy as np
-from lmlp.training.config import merge
+from lmlp.config.validate import merge
+from lmlp.lifelong.learn import make_learn_config
+from lmlp.lifelong.plan import session_plan
+from lmlp.lifelong.session import read_session
+from lmlp.training.context import Context
+from lmlp.training.run import Run
 
 from tests.python.training.toy import clusters, label
 
@@ -34,3 +39,16 @@ def learn_values(folder, **more):
         "average": 0.5,
     }
     return merge(values, more)
+
+
+def opened(config, **more):
+    """A session that has read its data; ``more`` is told its context."""
+    context = Context(config, **more)
+    return read_session(config, context), context
+
+
+def prepared_session(values, observer=None):
+    """A session that is ready to learn, and its run."""
+    session, context = opened(make_learn_config(values), observer=observer)
+    learning = session_plan(session, context)
+    return learning, Run(learning.plan, context)

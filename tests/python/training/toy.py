@@ -4,10 +4,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from lmlp.config.validate import merge
 from lmlp.io import write_structures
 from lmlp.structure import Structure
 from lmlp.training import Observer, TrainConfig, make_config
-from lmlp.training.config import merge
+from lmlp.training.context import Context
+from lmlp.training.fresh import fresh_plan
 from lmlp.training.run import Run
 
 OFFSET = {1: -13.0, 8: -430.0}
@@ -116,8 +118,7 @@ def settings(folder: Path, structures: list[Structure], **more: Any) -> TrainCon
     return make_config(merge(values, more))
 
 
-def prepared(config: TrainConfig, observer: Observer | None = None) -> Run:
-    """A run that is ready to train."""
-    run = Run(config, observer or Observer())
-    run.prepare()
-    return run
+def prepared(config: TrainConfig, observer: Observer | None = None, **more: Any) -> Run:
+    """A run that is ready to train; ``more`` is told its context."""
+    context = Context(config, observer, **more)
+    return Run(fresh_plan(config, context), context)
