@@ -1,7 +1,7 @@
 """Any value of any setting is used or refused by its name, never a traceback; no key counts twice."""
 
 import pytest
-from lmlp.cli.options import overrides
+from lmlp.cli.shared.options import overrides
 from lmlp.config.listing import sections_of, settings_of
 from lmlp.config.validate import merge
 from lmlp.config.yaml_text import read_yaml
