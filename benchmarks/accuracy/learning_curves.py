@@ -26,7 +26,7 @@ import numpy as np
 from curve_plot import Curve, plot_curves
 from error_tables import Key, markdown, mean_text, values_of
 from jobs import HERE, Job, configuration, data_folder, merged, read_benchmark, read_json, run_job, set_names
-from lmlp.cli.options import overrides
+from lmlp.cli.shared.options import overrides
 from lmlp.io import read_structures, write_structures
 from lmlp.plots import save
 

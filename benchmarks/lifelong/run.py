@@ -25,7 +25,7 @@ HERE = Path(__file__).resolve().parent
 
 def settings(sequence: str, scale: str, time_limit: str | None = None) -> dict[str, Any]:
     """Settings of a sequence: its YAML file, the form of a scale laid over it, a time instead of epochs."""
-    from lmlp.training.config import merge
+    from lmlp.config.validate import merge
 
     found: dict[str, Any] = yaml.safe_load((HERE / "sequences" / f"{sequence}.yaml").read_text())
     forms = {name: found.pop(name, {}) for name in ("medium", "small")}
@@ -44,7 +44,7 @@ def methods() -> dict[str, dict[str, Any]]:
 
 def job(found: dict[str, Any], method: str, seed: int, threads: int | None) -> Job:
     """What a method does at each stage."""
-    from lmlp.training.config import merge
+    from lmlp.config.validate import merge
 
     changes = methods()[method]
     from_scratch = bool(changes.pop("from_scratch", False))

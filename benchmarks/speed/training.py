@@ -21,7 +21,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from lmlp.cli.threads import shorten_waiting
+from lmlp.cli.shared.threads import shorten_waiting
 
 HERE = Path(__file__).resolve().parent
 HIDDEN = {"eeacsf-153": [102, 61, 44]}  # as `lmlp init` makes it; others as `lmlp train` does

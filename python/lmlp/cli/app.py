@@ -9,7 +9,7 @@ from typing import Any
 
 import typer
 
-from lmlp.cli.words import guard_streams, lost_words
+from lmlp.cli.shared.words import guard_streams, lost_words
 from lmlp.errors import DataWarning, LMLPError
 from lmlp.version import __version__
 
@@ -22,7 +22,8 @@ app = typer.Typer(
     help="Lifelong machine learning potentials: train on your reference data, simulate with error bars.",
 )
 
-# command -> module of this folder whose function `command` does it. Modules import heavy packages inside it.
+# command -> module of this folder whose function `command` does it; its class `Command`, if there is one,
+# shows the help. Modules import heavy packages inside the function.
 COMMANDS: dict[str, str] = {
     "export": "export",
     "import-original": "import_original",
@@ -58,7 +59,8 @@ def _options(
 GROUPS: dict[str, str] = {"data": "data", "memory": "memory"}
 
 for _name, _module in COMMANDS.items():
-    app.command(_name)(import_module(f"lmlp.cli.{_module}").command)
+    _found = import_module(f"lmlp.cli.{_module}")
+    app.command(_name, cls=getattr(_found, "Command", None))(_found.command)
 for _name, _module in GROUPS.items():
     app.add_typer(import_module(f"lmlp.cli.{_module}").group, name=_name)
 

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lmlp.cli.options import (
+from lmlp.cli.shared.described import TRAINING, described_by
+from lmlp.cli.shared.options import (
+    KEYS,
     EnergyKey,
     Force,
     ForcesKey,
@@ -27,6 +29,9 @@ group = typer.Typer(
     rich_markup_mode="rich",
     help="Convert, audit, split and deduplicate reference structures.",
 )
+
+_OPTIONS = {**KEYS, "preset": "descriptor.preset", "cutoff": "descriptor.cutoff"}
+Command = described_by(TRAINING, _OPTIONS, defaults=False)
 
 _FORMATS = "extended XYZ, input.data of RuNNer and n2p2, HDF5, or anything ASE reads, also .xz, .gz or .bz2"
 _UNITS = {"bohr-hartree": "BOHR_HARTREE", "angstrom-ev": "ANGSTROM_EV"}
@@ -48,7 +53,7 @@ DataOutput = Annotated[
 ]
 
 
-@group.command()
+@group.command(cls=Command)
 def convert(
     files: Files,
     output: DataOutput,
@@ -78,7 +83,7 @@ def convert(
     _write(output, structures)
 
 
-@group.command()
+@group.command(cls=Command)
 def audit(
     files: Files,
     against: Annotated[
@@ -116,7 +121,7 @@ def audit(
         raise typer.Exit(1)
 
 
-@group.command()
+@group.command(cls=Command)
 def split(
     files: Files,
     train: Annotated[
@@ -136,8 +141,8 @@ def split(
             "is the one farthest from those before."
         ),
     ] = "random",
-    preset: Annotated[str, typer.Option(help="Symmetry functions for farthest-point.")] = "eeacsf-resolved",
-    cutoff: Annotated[float | None, typer.Option(help="Their cutoff radius in Å.")] = None,
+    preset: Annotated[str, typer.Option(help="For farthest-point.")] = "eeacsf-resolved",
+    cutoff: Annotated[float | None, typer.Option(help="For farthest-point.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Equal seeds give equal parts.")] = 1,
     energy_key: EnergyKey = None,
     forces_key: ForcesKey = None,
@@ -174,7 +179,7 @@ def split(
         _write(path, [structures[i] for i in part])
 
 
-@group.command()
+@group.command(cls=Command)
 def deduplicate(
     files: Files,
     output: DataOutput,

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lmlp.cli.options import (
+from lmlp.cli.shared.described import TRAINING, described_by
+from lmlp.cli.shared.options import (
+    KEYS,
     EnergyKey,
     Force,
     ForcesKey,
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from lmlp.evaluation import Evaluation
+
+Command = described_by(TRAINING, KEYS, defaults=False)
 
 
 def command(

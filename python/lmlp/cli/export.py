@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from lmlp.cli.options import Force, ModelOutput
+from lmlp.cli.shared.options import Force, ModelOutput
 
 
 def command(
@@ -23,7 +23,7 @@ def command(
     reference, the TorchScript module in it and the compiled core are evaluated on a random structure of all
     elements and must agree.
     """
-    from lmlp.cli.written import report_written
+    from lmlp.cli.shared.written import report_written
     from lmlp.export.writing import write_model_file
     from lmlp.files.kinds import MODEL
     from lmlp.files.rule import Output, check_outputs

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from lmlp.cli.options import Force, ModelOutput
+from lmlp.cli.shared.options import Force, ModelOutput
 
 
 def command(
@@ -23,7 +23,7 @@ def command(
 
     Models with a molecular mechanics environment (qmmm = True) are not supported.
     """
-    from lmlp.cli.written import report_written
+    from lmlp.cli.shared.written import report_written
     from lmlp.export.original import import_original
     from lmlp.export.writing import write_model_file
     from lmlp.files.kinds import MODEL

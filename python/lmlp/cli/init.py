@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from lmlp.cli.options import Force, ModelOutput
+from lmlp.cli.shared.options import Force, ModelOutput
 from lmlp.model.activations import ACTIVATION_NAMES
 
 
@@ -34,7 +34,7 @@ def command(
     Inputs of the networks are of order 1 and forces of order 0.3 eV/Å at the density of condensed matter:
     enough to measure speed and memory and to try a simulation setup. It describes no real material.
     """
-    from lmlp.cli.written import report_written
+    from lmlp.cli.shared.written import report_written
     from lmlp.descriptor.presets import make_preset
     from lmlp.errors import InvalidArgumentError
     from lmlp.export.random_model import RandomModelOptions, random_model

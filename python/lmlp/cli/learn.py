@@ -7,11 +7,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lmlp.cli.options import (
+from lmlp.cli.shared.described import LEARNING, described_by, given_settings
+from lmlp.cli.shared.options import (
     DATA,
+    KEYS,
     RUN,
+    STEPS,
     BatchSize,
     EnergyKey,
+    Epochs,
     ForcesKey,
     Seed,
     StressKey,
@@ -28,22 +32,28 @@ if TYPE_CHECKING:
     from lmlp.lifelong.learn import Outcome
 
 _MEMORY = "Memory"
+_OPTIONS = {
+    "model": "start",
+    **{name: name for name in ("data", "output", "memory", "old", "task", "networks", "ewc")},
+    "memory_structures": "memory_structures",
+    "memory_size": "memory_bytes",
+    "max_forgetting": "max_forgetting",
+    **KEYS,
+    **STEPS,
+}
+Command = described_by(LEARNING, _OPTIONS, further=True)
 
 
 def command(
-    model: Annotated[
-        Path, typer.Argument(help="Model file or training checkpoint to go on from.", show_default=False)
-    ],
-    data: Annotated[
-        list[Path],
-        typer.Argument(help="New structures: extended XYZ or anything ASE reads, also .xz or .gz."),
-    ],
+    ctx: typer.Context,
+    model: Annotated[Path, typer.Argument(show_default=False)],
+    data: Annotated[list[Path], typer.Argument()],
     output: Annotated[
         Path | None,
         typer.Option(
             "-o",
             "--output",
-            help="Model file to write; default: MODEL is replaced.",
+            help="Default: MODEL is replaced.",
             rich_help_panel=RUN,
             parser=file_name,
             metavar="PATH",
@@ -52,55 +62,21 @@ def command(
     memory: Annotated[
         Path | None,
         typer.Option(
-            help="Memory of earlier data; default: <MODEL>.memory.",
-            rich_help_panel=_MEMORY,
-            parser=file_name,
-            metavar="PATH",
+            help="Default: <MODEL>.memory.", rich_help_panel=_MEMORY, parser=file_name, metavar="PATH"
         ),
     ] = None,
     old: Annotated[
-        list[Path] | None,
-        typer.Option(
-            "--old",
-            help="Data that the model was trained on and that are not in the memory yet. Repeatable.",
-            rich_help_panel=_MEMORY,
-        ),
+        list[Path] | None, typer.Option("--old", help="May be repeated.", rich_help_panel=_MEMORY)
     ] = None,
     task: Annotated[
-        str | None,
-        typer.Option(help="Name of the new data; default: that of the first file.", rich_help_panel=DATA),
+        str | None, typer.Option(help="Default: that of the first file.", rich_help_panel=DATA)
     ] = None,
-    memory_structures: Annotated[
-        int | None, typer.Option(min=1, help="Bound of the memory (5000).", rich_help_panel=_MEMORY)
-    ] = None,
-    memory_size: Annotated[
-        str | None, typer.Option(help="Bound of the memory's content, e.g. 50M.", rich_help_panel=_MEMORY)
-    ] = None,
-    max_forgetting: Annotated[
-        float | None,
-        typer.Option(
-            min=0.0,
-            help="Largest growth of an earlier task's error, e.g. 0.1 for 10 %; beyond it model and memory "
-            "stay as they are.",
-            rich_help_panel=RUN,
-        ),
-    ] = None,
-    networks: Annotated[
-        str | None,
-        typer.Option(
-            help="Which learn: present (default), those of the elements of the new data; new, those of new "
-            "elements; or all. The others stay bit by bit.",
-            rich_help_panel=RUN,
-        ),
-    ] = None,
-    ewc: Annotated[
-        float | None,
-        typer.Option(min=0.0, help="Strength of elastic weight consolidation (0).", rich_help_panel=RUN),
-    ] = None,
-    epochs: Annotated[
-        int | None,
-        typer.Option(min=1, help="Epochs (400), each of a tenth of the data.", rich_help_panel=RUN),
-    ] = None,
+    memory_structures: Annotated[int | None, typer.Option(min=1, rich_help_panel=_MEMORY)] = None,
+    memory_size: Annotated[str | None, typer.Option(rich_help_panel=_MEMORY)] = None,
+    max_forgetting: Annotated[float | None, typer.Option(min=0.0, rich_help_panel=RUN)] = None,
+    networks: Annotated[str | None, typer.Option(rich_help_panel=RUN)] = None,
+    ewc: Annotated[float | None, typer.Option(min=0.0, rich_help_panel=RUN)] = None,
+    epochs: Epochs = None,
     time_limit: TimeLimit = None,
     batch_size: BatchSize = None,
     seed: Seed = None,
@@ -156,15 +132,11 @@ def command(
       lmlp learn model.pt pool.xyz --old train.xyz -o model2.pt --stream 25 --time-limit 1m
 
       lmlp learn model.checkpoint new.xyz --old train.xyz -o model2.pt --set optimizer.frozen=0.2
-
-    Further settings: those of [bold]lmlp train[/bold] (loss, optimizer, average, dtype, memory_budget …),
-    selection.{share,old_share,raise_above,lower_below,up,down,smallest,largest,new,redundant_after,
-    recheck_every,suspect_after,suspect_loss,suspect_likes}, balance, check_fraction, ewc_structures.
     """
     import os
     import time
 
-    from lmlp.cli.threads import shorten_waiting
+    from lmlp.cli.shared.threads import shorten_waiting
 
     started = time.monotonic()
     shorten_waiting()
@@ -180,39 +152,19 @@ def command(
         raise ConfigError("learning runs in one process, with --threads: start it without torchrun")
     if output is None and model.suffix == ".checkpoint":
         raise ConfigError("a checkpoint is not replaced by a model: name the output (-o)")
-    options = overrides(
-        {
-            "start": str(model),
-            "data": [str(p) for p in data],
-            "output": str(output or model),
-            "memory": str(memory or _memory_of(model)),
-            "old": [str(p) for p in old] if old else None,
-            "task": task or data[0].name.partition(".")[0],
-            "memory_structures": memory_structures,
-            "memory_bytes": memory_size,
-            "max_forgetting": max_forgetting,
-            "networks": networks,
-            "ewc": ewc,
-            "epochs": epochs,
-            "time_limit": time_limit,
-            "batch_size": batch_size,
-            "seed": seed,
-            "threads": threads,
-            "keys.energy": energy_key,
-            "keys.forces": forces_key,
-            "keys.stress": stress_key,
-            "keys.virial": virial_key,
-            "keys.weights": weights_key,
-            "keys.units": units_key,
-        },
-        set_ or [],
-    )
+    options = {
+        **given_settings(ctx.params, _OPTIONS),
+        "output": str(output or model),
+        "memory": str(memory or _memory_of(model)),
+        "task": task or data[0].name.partition(".")[0],
+    }
+    options = overrides(options, set_ or [])
     if stream is not None:
         from lmlp.cli.learn_stream import run_stream
 
         run_stream(options, stream, resume=resume, force=force)
         return
-    from lmlp.cli.train_view import TrainView
+    from lmlp.cli.shared.train_view import TrainView
 
     with TrainView() as view, claimed(make_learn_config(options), resume=resume, force=force):
         config = session_config(options, resume=resume)

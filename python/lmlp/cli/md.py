@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lmlp.cli.options import file_name
+from lmlp.cli.shared.options import file_name
 
 if TYPE_CHECKING:
     from ase import Atoms

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lmlp.cli.options import Force, file_name
+from lmlp.cli.shared.options import Force, file_name
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -132,11 +132,11 @@ def prune(
 
     Example: lmlp memory prune model.memory --structures 500
     """
+    from lmlp.config.values import parse_bytes
     from lmlp.errors import InvalidArgumentError
     from lmlp.files.lock import locked
     from lmlp.lifelong.choice import Bounds, choose
     from lmlp.lifelong.memory import Memory
-    from lmlp.training.config import parse_bytes
 
     try:
         limit = None if size is None else parse_bytes(size)

@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lmlp.cli.options import EnergyKey, Force, ForcesKey, ModelOutput, UnitsKey, WeightsKey
+from lmlp.cli.shared.described import TRAINING, described_by
+from lmlp.cli.shared.options import KEYS, EnergyKey, Force, ForcesKey, ModelOutput, UnitsKey, WeightsKey
 
 if TYPE_CHECKING:
     from lmlp.io import DataKeys
     from lmlp.model.data import ModelData
+
+Command = described_by(TRAINING, KEYS, defaults=False)
 
 
 def command(
@@ -47,7 +50,7 @@ def command(
 
       lmlp merge node*/model.pt -o model.pt
     """
-    from lmlp.cli.written import report_written
+    from lmlp.cli.shared.written import report_written
     from lmlp.export.merge import merge_models
     from lmlp.export.model_file import read_model_file
     from lmlp.export.writing import write_model_file

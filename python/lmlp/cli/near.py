@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lmlp.cli.options import Force, file_name
+from lmlp.cli.shared.described import TRAINING, described_by
+from lmlp.cli.shared.options import Force, file_name
 from lmlp.model.activations import ACTIVATION_NAMES
 
 if TYPE_CHECKING:
@@ -15,19 +16,21 @@ if TYPE_CHECKING:
 
 _INPUTS = "Inputs"
 _SIZES = "Layer sizes"
+_OPTIONS = {
+    "preset": "descriptor.preset",
+    "cutoff": "descriptor.cutoff",
+    "decorrelation": "model.decorrelation",
+    "activation": "model.activation",
+}
+Command = described_by(TRAINING, _OPTIONS, defaults=False)
 
 
 def command(
     data: Annotated[
         list[str], typer.Argument(help="Reference structures: anything `lmlp train` reads; no labels needed.")
     ],
-    preset: Annotated[
-        str, typer.Option(help="Symmetry functions.", rich_help_panel=_INPUTS)
-    ] = "eeacsf-resolved",
-    cutoff: Annotated[
-        float | None,
-        typer.Option(help="Cutoff radius in Å; the preset's own by default.", rich_help_panel=_INPUTS),
-    ] = None,
+    preset: Annotated[str, typer.Option(rich_help_panel=_INPUTS)] = "eeacsf-resolved",
+    cutoff: Annotated[float | None, typer.Option(rich_help_panel=_INPUTS)] = None,
     element: Annotated[
         list[str] | None,
         typer.Option(
@@ -37,8 +40,8 @@ def command(
     decorrelation: Annotated[
         float | None,
         typer.Option(
-            help="Score on decorrelated inputs with this ε, as `lmlp train` uses them (there 10 by default); "
-            "without it on standardized features.",
+            help="Scores are those of decorrelated inputs, as `lmlp train` uses them; without this option "
+            "those of standardized features.",
             rich_help_panel=_INPUTS,
         ),
     ] = None,
@@ -74,7 +77,7 @@ def command(
         list[str] | None,
         typer.Option(help="Hidden layers to rank beside the estimate, e.g. 64,64. May be repeated."),
     ] = None,
-    activation: Annotated[str, typer.Option(help=f"One of {', '.join(ACTIVATION_NAMES)}.")] = "bounded-ssilu",
+    activation: str = "bounded-ssilu",
     repetitions: Annotated[int, typer.Option(min=2, help="Random initializations per score.")] = 8,
     seed: Annotated[int, typer.Option(min=0, help="Equal seeds give equal scores.")] = 1,
     plot: Annotated[

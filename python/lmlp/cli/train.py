@@ -7,11 +7,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lmlp.cli.options import (
+from lmlp.cli.shared.described import TRAINING, described_by, given_settings
+from lmlp.cli.shared.options import (
     DATA,
+    KEYS,
     RUN,
+    STEPS,
     BatchSize,
     EnergyKey,
+    Epochs,
     ForcesKey,
     Seed,
     StressKey,
@@ -23,36 +27,34 @@ from lmlp.cli.options import (
     file_name,
     overrides,
 )
-from lmlp.model.activations import ACTIVATION_NAMES
 
 if TYPE_CHECKING:
     from lmlp.training.config import TrainConfig
     from lmlp.training.workers import Workers
 
 _MODEL = "Model"
+_OPTIONS = {
+    **{name: name for name in ("data", "valid", "output", "selection", "memory_budget")},
+    **{name: f"descriptor.{name}" for name in ("preset", "cutoff", "open_elements")},
+    **{name: f"model.{name}" for name in ("members", "hidden", "activation", "baseline")},
+    "optimizer": "optimizer.name",
+    **KEYS,
+    **STEPS,
+}
+Command = described_by(TRAINING, _OPTIONS, further=True)
 
 
 def command(
+    ctx: typer.Context,
     config: Annotated[
         Path | None,
         typer.Argument(help="config.yaml; options given beside it take precedence.", show_default=False),
     ] = None,
     data: Annotated[
-        list[Path] | None,
-        typer.Option(
-            "--data",
-            help="Training structures: extended XYZ or anything ASE reads, also .xz or .gz. May be repeated.",
-            rich_help_panel=DATA,
-        ),
+        list[Path] | None, typer.Option("--data", help="May be repeated.", rich_help_panel=DATA)
     ] = None,
     valid: Annotated[
-        list[Path] | None,
-        typer.Option(
-            "--valid",
-            help="Held-out structures: no member trains on them; test errors and calibration come from them. "
-            "Without it a share of the data (holdout_fraction, 5 %) is held out.",
-            rich_help_panel=DATA,
-        ),
+        list[Path] | None, typer.Option("--valid", help="May be repeated.", rich_help_panel=DATA)
     ] = None,
     energy_key: EnergyKey = None,
     forces_key: ForcesKey = None,
@@ -65,69 +67,27 @@ def command(
         typer.Option(
             "-o",
             "--output",
-            help="Model file to write, e.g. model.pt. Files of an earlier run are kept as model.previous.*.",
+            help="Files of an earlier run are kept as model.previous.*.",
             parser=file_name,
             metavar="PATH",
             rich_help_panel=RUN,
         ),
     ] = None,
-    preset: Annotated[
-        str | None,
-        typer.Option(
-            help="Symmetry functions: eeacsf-resolved (default), eeacsf-correlation, eeacsf-153 or -bump.",
-            rich_help_panel=_MODEL,
-        ),
-    ] = None,
-    cutoff: Annotated[
-        float | None,
-        typer.Option(help="Cutoff radius in Å; the preset's own by default.", rich_help_panel=_MODEL),
-    ] = None,
-    open_elements: Annotated[
-        bool,
-        typer.Option(
-            "--open-elements",
-            help="Symmetry functions and element table that carry any element to come (lmlp learn), also "
-            "functions that the present ones have no use for.",
-            rich_help_panel=_MODEL,
-        ),
-    ] = False,
-    members: Annotated[
-        int | None,
-        typer.Option(
-            min=1, help="Ensemble members (10); one member gives no uncertainties.", rich_help_panel=_MODEL
-        ),
-    ] = None,
-    hidden: Annotated[
-        str | None, typer.Option(help="Sizes of the hidden layers, e.g. 64,64.", rich_help_panel=_MODEL)
-    ] = None,
-    activation: Annotated[
-        str | None,
-        typer.Option(
-            help=f"One of {', '.join(ACTIVATION_NAMES)}; bounded-ssilu by default.", rich_help_panel=_MODEL
-        ),
-    ] = None,
+    preset: Annotated[str | None, typer.Option(rich_help_panel=_MODEL)] = None,
+    cutoff: Annotated[float | None, typer.Option(rich_help_panel=_MODEL)] = None,
+    open_elements: Annotated[bool, typer.Option("--open-elements", rich_help_panel=_MODEL)] = False,
+    members: Annotated[int | None, typer.Option(min=1, rich_help_panel=_MODEL)] = None,
+    hidden: Annotated[str | None, typer.Option(help="E.g. --hidden 64,64.", rich_help_panel=_MODEL)] = None,
+    activation: Annotated[str | None, typer.Option(rich_help_panel=_MODEL)] = None,
     baseline: Annotated[
         str | None,
-        typer.Option(
-            help="Repulsion of atoms that come too close, added to the networks: zbl or none (default). "
-            "Radii: --set model.baseline.outer=1.0, docs/training.md.",
-            rich_help_panel=_MODEL,
-        ),
+        typer.Option(help="Radii: --set model.baseline.outer=1.0, docs/training.md.", rich_help_panel=_MODEL),
     ] = None,
-    epochs: Annotated[
-        int | None, typer.Option(min=1, help="Passes through the data (200).", rich_help_panel=RUN)
-    ] = None,
+    epochs: Epochs = None,
     time_limit: TimeLimit = None,
     batch_size: BatchSize = None,
-    optimizer: Annotated[str | None, typer.Option(help="core or adamw.", rich_help_panel=RUN)] = None,
-    selection: Annotated[
-        str | None,
-        typer.Option(
-            help="uniform (default): all data in every epoch; adaptive: a tenth of them, rather those "
-            "that are not learned yet; or that share, e.g. 0.2.",
-            rich_help_panel=RUN,
-        ),
-    ] = None,
+    optimizer: Annotated[str | None, typer.Option(rich_help_panel=RUN)] = None,
+    selection: Annotated[str | None, typer.Option(rich_help_panel=RUN)] = None,
     seed: Seed = None,
     threads: Threads = None,
     memory_budget: Annotated[
@@ -135,7 +95,7 @@ def command(
         typer.Option(
             "--memory-budget",
             "--memory",
-            help="For data, neighbor lists and features, e.g. 4GB (2G); data that need more stay on disk.",
+            help="Data that need more stay on disk.",
             rich_help_panel=RUN,
         ),
     ] = None,
@@ -159,8 +119,8 @@ def command(
     """Train an ensemble potential on energies, forces and stresses.
 
     The data are checked and reported first, then time and memory are forecast, then all members train
-    together. Ctrl-C
-    or a crash loses at most a minute: [bold]--resume[/bold] goes on and arrives at the same weights.
+    together. Ctrl-C or a crash loses at most a minute: [bold]--resume[/bold] goes on and arrives at the same
+    weights.
 
     [bold]Files[/bold] (beside model.pt): model.checkpoint, to resume or to [bold]lmlp export[/bold];
     model.log.jsonl, one line per epoch with errors in eV/atom and eV/Å. Those of an earlier run become
@@ -178,58 +138,21 @@ def command(
 
       torchrun --nproc-per-node 4 -m lmlp train config.yaml
 
-    [bold]config.yaml[/bold] has the keys data, valid, output,
-    keys.{energy,forces,stress,virial,weights,units}, elements,
-    descriptor.{preset,cutoff,options,open_elements,spec},
-    model.{members,hidden,activation,decorrelation,keep,floor,atomic_energies},
-    model.baseline.{type,inner,outer,pairs},
-    loss.{energy,final_energy,force,stress},
-    optimizer.{name,lr,max_step,min_step,etas,betas,weight_decay,score_history,
-    frozen,decay,final,warmup,gradient_clip}, epochs, time_limit, batch_size, selection, valid_every,
-    valid_fraction,
-    holdout_fraction, average, seed, dtype, threads, memory_budget, derivatives, stream, shuffle_block,
-    checkpoint_interval. Unknown keys are
+    [bold]config.yaml[/bold] has the same keys as --set, sections nested (docs/settings.md). Unknown keys are
     refused.
     """
     import os
     import time
 
-    from lmlp.cli.threads import shorten_waiting
+    from lmlp.cli.shared.threads import shorten_waiting
 
     started = time.monotonic()
     shorten_waiting()
-    from lmlp.training.config import load_config, make_config, merge
+    from lmlp.training.config import load_config, make_config
 
-    given = overrides(
-        {
-            "data": [str(p) for p in data] if data else None,
-            "valid": [str(p) for p in valid] if valid else None,
-            "output": None if output is None else str(output),
-            "keys.energy": energy_key,
-            "keys.forces": forces_key,
-            "keys.stress": stress_key,
-            "keys.virial": virial_key,
-            "keys.weights": weights_key,
-            "keys.units": units_key,
-            "descriptor.preset": preset,
-            "descriptor.cutoff": cutoff,
-            "descriptor.open_elements": open_elements or None,
-            "model.members": members,
-            "model.hidden": None if hidden is None else _sizes(hidden),
-            "model.activation": activation,
-            "model.baseline": _baseline(baseline),
-            "optimizer.name": optimizer,
-            "epochs": epochs,
-            "time_limit": time_limit,
-            "batch_size": batch_size,
-            "selection": selection,
-            "seed": seed,
-            "threads": threads,
-            "memory_budget": memory_budget,
-        },
-        set_ or [],
-    )
-    settings = load_config(config, given) if config is not None else make_config(merge({}, given))
+    given = given_settings(ctx.params, _OPTIONS, hidden=_sizes, baseline=_baseline)
+    given = overrides(given, set_ or [])
+    settings = load_config(config, given) if config is not None else make_config(given)
     if settings.threads is not None:
         os.environ["OMP_NUM_THREADS"] = str(settings.threads)  # before any OpenMP runtime starts
 
@@ -242,8 +165,8 @@ def command(
 
 def _train(settings: TrainConfig, workers: Workers, *, resume: bool, force: bool, started: float) -> None:
     """Train and write the model; only the first of several processes speaks and writes."""
+    from lmlp.cli.shared.train_view import TrainView
     from lmlp.cli.train_files import farewell, state_before, tell_earlier, write_model
-    from lmlp.cli.train_view import TrainView
     from lmlp.errors import ConfigError, DivergedError, TrainingError
     from lmlp.training.context import Context
     from lmlp.training.divergence import keep_diverged
@@ -258,7 +181,7 @@ def _train(settings: TrainConfig, workers: Workers, *, resume: bool, force: bool
     with TrainView() as view:
         context = Context(settings, view, resume=resume, started=started, workers=workers, force=force)
         try:
-            model = train_in(context)
+            model = train_in(settings, context)
         except KeyboardInterrupt:
             view.stop()
             if workers.is_first:

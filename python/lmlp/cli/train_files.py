@@ -30,7 +30,7 @@ def claimed(settings: TrainConfig, workers: Workers, config: Path | None) -> Ite
         InvalidArgumentError: an input would be replaced.
         OutputError: another run writes these files.
     """
-    from lmlp.cli.train_view import TrainView
+    from lmlp.cli.shared.train_view import TrainView
     from lmlp.files.lock import locked
     from lmlp.files.names import beside
     from lmlp.files.rule import check_names
@@ -48,7 +48,7 @@ def claimed(settings: TrainConfig, workers: Workers, config: Path | None) -> Ite
 
 def tell_earlier(settings: TrainConfig, *, force: bool) -> None:
     """Say what becomes of a checkpoint that is there already."""
-    from lmlp.cli.train_view import TrainView
+    from lmlp.cli.shared.train_view import TrainView
     from lmlp.files.names import earlier
 
     checkpoint = settings.checkpoint
@@ -63,7 +63,7 @@ def write_model(context: Context, model: ModelData) -> None:
     Raises:
         OutputError: it cannot be written, or is not what was trained; says where the weights are.
     """
-    from lmlp.cli.written import report_written
+    from lmlp.cli.shared.written import report_written
     from lmlp.errors import LMLPError, OutputError
     from lmlp.export.writing import write_model_file
     from lmlp.files.names import earlier

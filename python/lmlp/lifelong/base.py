@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from lmlp.config.listing import keys_of
+from lmlp.config.validate import merge, validated
 from lmlp.errors import ConfigError, ModelFileError
-from lmlp.lifelong.config import LearnConfig, LearnModel
+from lmlp.lifelong.config import REFUSED, LearnConfig, LearnModel
 from lmlp.lifelong.continuation import unpack_model
 from lmlp.model.data import ModelData
-from lmlp.training.config import LossConfig, merge, validated
+from lmlp.training.config import LossConfig
 
 
 def load_model(path: Path) -> ModelData:
@@ -37,12 +39,13 @@ def load_model(path: Path) -> ModelData:
 def inherited(model: ModelData) -> dict[str, Any]:
     """Return the settings that a session takes over from the training of its model: loss, decorrelation."""
     trained = model.provenance.get("config") or {}
-    loss = {k: v for k, v in (trained.get("loss") or {}).items() if k in ("energy", "force", "stress")}
-    final = (trained.get("loss") or {}).get("final_energy")
-    settings: dict[str, Any] = {"loss": loss | ({} if final is None else {"energy": final})}
-    if "decorrelation" in (trained.get("model") or {}):
-        settings["model"] = {"decorrelation": trained["model"]["decorrelation"]}
-    return settings
+    loss = validated(LossConfig, _known(trained.get("loss"), keys_of(LossConfig)), "model: loss")
+    return {"loss": loss.at_end(), "model": _known(trained.get("model"), LearnModel.taken_over)}
+
+
+def _known(values: Mapping[str, Any] | None, keys: Iterable[str]) -> dict[str, Any]:
+    """Return those of some values that have one of the keys."""
+    return {k: values[k] for k in keys if k in values} if values else {}
 
 
 def completed(config: LearnConfig, saved: Mapping[str, Any] | None, model: ModelData) -> LearnConfig:
@@ -56,20 +59,19 @@ def completed(config: LearnConfig, saved: Mapping[str, Any] | None, model: Model
     taken = inherited(model)
     if saved is not None:
         before = json.loads(saved["config"])
-        taken = {
-            name: {k: before[name][k] for k in kind.model_fields if k in before[name]}
-            for name, kind in (("loss", LossConfig), ("model", LearnModel))
-        }
+        kinds = {"loss": LossConfig, "model": LearnModel}
+        taken = {name: _known(before[name], keys_of(kind)) for name, kind in kinds.items()}
     return make_learn_config(merge(taken, config.model_dump(exclude_unset=True)))
 
 
 def make_learn_config(values: Mapping[str, Any], source: str = "options") -> LearnConfig:
-    """Validate settings.
+    """Validate settings of a session; see :func:`lmlp.config.validate.validated`.
 
     Raises:
-        ConfigError: names the offending key, what was given and what is allowed.
+        ConfigError: names the offending key, what was given and what is allowed, or why a session cannot
+            use it.
     """
-    return validated(LearnConfig, values, source)
+    return validated(LearnConfig, values, source, REFUSED)
 
 
 def session_config(options: Mapping[str, Any], *, resume: bool = False) -> LearnConfig:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from lmlp.errors import InvalidArgumentError
@@ -10,50 +10,53 @@ from lmlp.errors import InvalidArgumentError
 _MOST_OF_OLD = 0.7
 
 
+def _number(default: Any, description: str) -> Any:
+    """Return a field with a description."""
+    return field(default=default, metadata={"description": description})
+
+
 @dataclass(frozen=True)
 class SelectionRule:
     """Numbers of the rule; "loss" is the loss of a structure over the mean loss of its task.
 
-    Attributes:
-        share: p_fit, structures drawn per epoch and member over all.
-        old_share: of the draws, for earlier tasks; None: k/(k + 2) for k of them, at most 0.7.
-        raise_above, lower_below: F+ and F−, losses that change the factor.
-        up, down: by which it is multiplied then.
-        smallest, largest: limits of the factor.
-        new: factor of new structures.
-        redundant_after: uses in a row at the smallest factor, with a low loss, until a structure is parked.
-        recheck_every: epochs until a parked one is used once more.
-        suspect_after: uses at the largest factor without improvement until a structure can be a suspect.
-        improvement: share by which the loss must fall within these uses.
-        suspect_loss: smallest loss of a suspect.
-        suspect_deviations: smallest distance of its log loss from the task's median, in (robust) standard
-            deviations.
-        suspect_likes: smallest error of a suspect over the errors of the structures most like it (losses are
-            squares of errors); 0 for no such comparison.
-        clip: losses above so many medians count as that in the mean.
-        memory: weight of earlier epochs in the running mean, and of earlier uses in a structure's loss.
+    The factor of a structure is its weight when structures are drawn.
     """
 
     __pydantic_config__ = {"extra": "forbid", "allow_inf_nan": False}  # noqa: RUF012  (read by pydantic where settings are checked)
 
-    share: float = 0.1
-    old_share: float | None = None
-    raise_above: float = 1.5
-    lower_below: float = 0.5
-    up: float = 1.2
-    down: float = 0.8
-    smallest: float = 0.5
-    largest: float = 3.0
-    new: float = 1.0
-    redundant_after: int = 5
-    recheck_every: int = 50
-    suspect_after: int = 15
-    improvement: float = 0.2
-    suspect_loss: float = 15.0
-    suspect_deviations: float = 4.0
-    suspect_likes: float = 4.0
-    clip: float = 10.0
-    memory: float = 0.7
+    share: float = _number(0.1, "Share p_fit of the structures that an epoch draws for each member")
+    old_share: float | None = _number(
+        None, "Share of the draws for earlier tasks; by default k/(k + 2) for k of them, at most 0.7"
+    )
+    raise_above: float = _number(1.5, "Loss F+ from which the factor grows")
+    lower_below: float = _number(0.5, "Loss F− up to which the factor shrinks")
+    up: float = _number(1.2, "Factor by which the factor grows")
+    down: float = _number(0.8, "Factor by which the factor shrinks")
+    smallest: float = _number(0.5, "Lower limit of the factor")
+    largest: float = _number(3.0, "Upper limit of the factor")
+    new: float = _number(1.0, "Factor of new structures")
+    redundant_after: int = _number(
+        5, "Uses in a row at the smallest factor, with a low loss, until a structure is parked"
+    )
+    recheck_every: int = _number(50, "Epochs until a parked structure is used once more")
+    suspect_after: int = _number(
+        15, "Uses at the largest factor without improvement until a structure can be a suspect"
+    )
+    improvement: float = _number(0.2, "Share by which the loss must fall within these uses")
+    suspect_loss: float = _number(15.0, "Smallest loss of a suspect")
+    suspect_deviations: float = _number(
+        4.0,
+        "Smallest distance of a suspect's log loss from the median of its task, in robust deviations",
+    )
+    suspect_likes: float = _number(
+        4.0,
+        "Smallest error of a suspect over the errors of the structures most like it (losses are squares of "
+        "errors); 0 switches the comparison off",
+    )
+    clip: float = _number(10.0, "Loss in medians from which losses count as that in the mean")
+    memory: float = _number(
+        0.7, "Weight of earlier epochs in the mean loss of a task, and of earlier uses in a structure's loss"
+    )
 
     def __post_init__(self) -> None:
         checks = [

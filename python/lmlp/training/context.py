@@ -12,7 +12,7 @@ import torch
 from lmlp.errors import ConfigError, InvalidArgumentError
 from lmlp.files.rule import Output, check_outputs
 from lmlp.files.writing import remove_unfinished
-from lmlp.training.config import TrainConfig
+from lmlp.training.config import RunConfig
 from lmlp.training.observer import Observer
 from lmlp.training.state.backup import Backup
 from lmlp.training.state.checkpoint import load_checkpoint
@@ -37,7 +37,7 @@ class Context:
 
     def __init__(
         self,
-        config: TrainConfig,
+        config: RunConfig,
         observer: Observer | None = None,
         *,
         resume: bool = False,

@@ -71,25 +71,26 @@ def train(config: TrainConfig, *, observer: Observer | None = None, resume: bool
     """
     observer = observer or Observer()
     with locked(beside(config.output, ""), observer.on_message):
-        return train_in(Context(config, observer, resume=resume))
+        return train_in(config, Context(config, observer, resume=resume))
 
 
-def train_in(context: Context) -> ModelData:
+def train_in(config: TrainConfig, context: Context) -> ModelData:
     """Train a model where files are locked already; see :func:`train`."""
-    return run(fresh_plan(context), context)
+    return run(fresh_plan(config, context), context)
 
 
-def fresh_plan(context: Context) -> Plan:
+def fresh_plan(c: TrainConfig, context: Context) -> Plan:
     """Assemble a run of a new model: read the data, divide them, make the model.
 
     Args:
-        context: settings, and what surrounds the run.
+        c: settings.
+        context: what surrounds the run.
 
     Raises:
         ConfigError, DataError, UnknownElementError, GeometryError: as :func:`train`.
     """
-    c, say = context.config, context.observer.on_message
-    saved = context.begin(train_outputs(c, fresh=context.keeps_earlier), [*c.data, *c.valid])
+    say = context.observer.on_message
+    saved = context.begin(train_outputs(c, fresh=context.keeps_earlier), c.data_files)
     dataset, n_held_out = read_dataset(_sources(c), context.observer, context.workers.together)
     check_elements(dataset.counts[: len(dataset) - n_held_out], dataset.elements)
     fingerprint = dataset.fingerprint()
@@ -122,8 +123,8 @@ def fresh_plan(context: Context) -> Plan:
         store.set_inputs(potential.input_map, getattr(torch, c.dtype))
     assert found is not None
     references = make_references(dataset, potential.atomic_energies)
-    sampler, last_record = _sampler(context, store, split)
-    stored = wants_forces(references, c.loss) and _store_derivatives(context, store, split, saved)
+    sampler, last_record = _sampler(c, context, store, split)
+    stored = wants_forces(references, c.loss) and _store_derivatives(c, context, store, split, saved)
     return Plan(
         config=c,
         dataset=dataset,
@@ -176,9 +177,9 @@ def _make_store(
     return Store(dataset, descriptor, budget, n_fit=n_known, statistics=statistics, file=file)
 
 
-def _sampler(context: Context, store: Store, split: Split) -> tuple[Sampler, Any]:
+def _sampler(c: TrainConfig, context: Context, store: Store, split: Split) -> tuple[Sampler, Any]:
     """Return what chooses the structures of each step, and what tells of its choice at the end."""
-    c, n = context.config, len(store.dataset)
+    n = len(store.dataset)
     if c.selection is None:
         return ShuffledBatches(split.train, c.batch_size, c.seed, c.shuffle_block), None
     tasks = np.zeros(n, dtype=np.int64)
@@ -205,16 +206,16 @@ def _selected(
     return {"selection": found}
 
 
-def _store_derivatives(context: Context, store: Store, split: Split, saved: dict[str, Any] | None) -> bool:
+def _store_derivatives(
+    c: TrainConfig, context: Context, store: Store, split: Split, saved: dict[str, Any] | None
+) -> bool:
     """Store what pays; a resumed run does as it did before, so that it repeats the same bits."""
-    c = context.config
     ids = np.unique(np.concatenate([*split.train, *split.valid]))
     mode, passes, seconds = c.derivatives, None, None
     if saved is not None:
         mode = "stored" if saved["stored_derivatives"] else "computed"
     if c.max_epochs is not None:
-        share = 1.0 if c.selection is None else c.selection.share
-        passes = 2.0 * c.max_epochs * share * c.model.members * len(split.train[0]) / len(ids)
+        passes = 2.0 * c.max_epochs * c.epoch_share * c.model.members * len(split.train[0]) / len(ids)
     if c.time_limit is not None:
         seconds = c.time_limit - context.seconds_used
     return store_derivatives(store, ids, Budget(mode, passes, seconds), context.observer.on_message)

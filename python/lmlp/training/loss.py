@@ -12,11 +12,12 @@ from lmlp.dataset.batches import Labels, References
 from lmlp.dataset.predict import predictions
 from lmlp.dataset.store import Store
 from lmlp.model.potential import Batch, BatchPrediction, EnsemblePotential, predicted_stress
+from lmlp.training.config import LossConfig
 
 
 @dataclass(frozen=True)
 class LossWeights:
-    """Weights of the terms.
+    """Weights of the terms, at one moment of a run.
 
     Attributes:
         energy: q in 1/Å.
@@ -27,6 +28,11 @@ class LossWeights:
     energy: float = 10.0
     force: float = 1.0
     stress: float = 1.0
+
+    @classmethod
+    def at(cls, config: LossConfig, energy: float) -> LossWeights:
+        """Return the weights that settings give, with the weight that energies have now."""
+        return cls(energy, config.force, config.stress)
 
 
 @dataclass(frozen=True)

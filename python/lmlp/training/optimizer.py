@@ -13,7 +13,7 @@ from torch.optim import Optimizer
 from lmlp.model.network import EnsembleNetwork
 from lmlp.model.potential import EnsemblePotential
 from lmlp.optim import CoRe
-from lmlp.training.config import TrainConfig
+from lmlp.training.config import StepsConfig
 from lmlp.training.schedule import adam_lr
 
 
@@ -37,7 +37,7 @@ def decay_factors(atoms: np.ndarray, power: float) -> list[float]:
 
 
 def make_optimizer(
-    config: TrainConfig,
+    config: StepsConfig,
     potential: EnsemblePotential,
     atoms: np.ndarray,
     paces: Sequence[Pace] | None = None,

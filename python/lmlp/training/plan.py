@@ -19,7 +19,7 @@ from lmlp.dataset.store import Store
 from lmlp.model.baseline import Zbl, parse_baseline
 from lmlp.model.potential import EnsemblePotential
 from lmlp.selection.sampler import Sampler
-from lmlp.training.config import TrainConfig
+from lmlp.training.config import RunConfig
 from lmlp.training.gradients import StructureWeights
 from lmlp.training.optimizer import Pace
 from lmlp.training.trainer import Regularizer, Trainer
@@ -95,7 +95,7 @@ class Plan:
         last_record: tells what the last line of the log has besides; called with the best weights in place.
     """
 
-    config: TrainConfig
+    config: RunConfig
     dataset: Dataset
     fingerprint: str
     split: Split
@@ -118,7 +118,7 @@ class Plan:
     last_record: Callable[[Trainer], dict[str, Any]] | None = None
 
 
-def make_provenance(config: TrainConfig, dataset: Dataset, split: Split, fingerprint: str) -> dict[str, Any]:
+def make_provenance(config: RunConfig, dataset: Dataset, split: Split, fingerprint: str) -> dict[str, Any]:
     """Return what a model keeps of how it came about."""
     return {
         "lmlp_version": __version__,

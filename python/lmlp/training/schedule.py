@@ -79,7 +79,7 @@ def loss_weights(config: LossConfig, share: float) -> LossWeights:
         energy = energy ** (1.0 - share) * config.final_energy**share
     elif config.final_energy is not None:
         energy = energy * (1.0 - share) + config.final_energy * share
-    return LossWeights(energy, config.force, config.stress)
+    return LossWeights.at(config, energy)
 
 
 def wants_forces(references: References, config: LossConfig) -> bool:

@@ -19,7 +19,7 @@ from lmlp.errors import TrainingError
 from lmlp.model.potential import EnsemblePotential
 from lmlp.selection.sampler import Sampler
 from lmlp.training.average import BestWeights, Swapped, WeightAverage
-from lmlp.training.config import TrainConfig
+from lmlp.training.config import StepsConfig
 from lmlp.training.gradients import Gradients, StructureWeights
 from lmlp.training.interrupt import InterruptFlag
 from lmlp.training.loss import LossWeights, structure_errors, structure_losses
@@ -71,7 +71,7 @@ class Trainer:
 
     def __init__(
         self,
-        config: TrainConfig,
+        config: StepsConfig,
         potential: EnsemblePotential,
         store: Store,
         references: References,

@@ -11,7 +11,7 @@ import pytest
 import typer
 import yaml
 from lmlp.cli.app import app
-from lmlp.cli.options import file_name
+from lmlp.cli.shared.options import file_name
 from lmlp.errors import LMLPError
 from lmlp.io import write_structures
 from lmlp.lifelong.memory import Addition, Memory, Update

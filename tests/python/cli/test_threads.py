@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from lmlp.cli.threads import shorten_waiting
+from lmlp.cli.shared.threads import shorten_waiting
 
 NAMES = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME")
 

@@ -16,7 +16,7 @@ from tests.python.training.toy import SPEC, clusters
 
 SPEAK = """
 import sys
-from lmlp.cli.words import guard_streams, lost_words
+from lmlp.cli.shared.words import guard_streams, lost_words
 guard_streams()
 import typer
 from rich.console import Console
@@ -105,7 +105,7 @@ def test_the_model_is_written_before_the_summary(folder, monkeypatch):
     """Even if a word fails in a way that nobody thought of."""
     import typer
     from lmlp.cli.app import app
-    from lmlp.cli.train_view import TrainView
+    from lmlp.cli.shared.train_view import TrainView
 
     def fail(self, model):
         raise UnicodeEncodeError("latin-1", "σ", 0, 1, "not in range")

@@ -1,10 +1,10 @@
 """A first task of oxygen clusters, a second with hydrogen, and the settings that learn it."""
 
 import numpy as np
+from lmlp.config.validate import merge
 from lmlp.lifelong.learn import make_learn_config
 from lmlp.lifelong.plan import session_plan
 from lmlp.lifelong.session import read_session
-from lmlp.training.config import merge
 from lmlp.training.context import Context
 from lmlp.training.run import Run
 

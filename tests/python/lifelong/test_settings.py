@@ -1,26 +1,28 @@
 """Every setting is used by a session, or refused by its name; what is not given comes from the model."""
 
-import dataclasses
 import json
 
 import pytest
 from lmlp.cli.app import app
+from lmlp.config.listing import sections_of, settings_of
+from lmlp.config.validate import merge, refusal
 from lmlp.errors import ConfigError
 from lmlp.export.writing import write_model_file
 from lmlp.lifelong.base import completed, load_model, make_learn_config, session_config
 from lmlp.lifelong.batches import SessionBatch, learn_batches
-from lmlp.lifelong.config import LearnConfig
+from lmlp.lifelong.config import REFUSED, LearnConfig
 from lmlp.lifelong.learn import learn
+from lmlp.selection.strategies import STRATEGIES
 from lmlp.training import train
-from lmlp.training.config import merge
+from lmlp.training.config import TrainConfig
 from typer.testing import CliRunner
 
 from tests.python.lifelong.oxygen import learn_values, opened, oxygen
+from tests.python.lifelong.settings import PLAIN, nested
 from tests.python.training.test_resume import StopAt
 from tests.python.training.toy import settings
 
-PLAIN = {"start": "m.pt", "memory": "m.memory", "data": "new.xyz", "task": "new", "output": "o.pt"}
-REFUSED = {
+REASONS = {
     "valid": "check_fraction",
     "holdout_fraction": "check_fraction",
     "elements": "elements of its model",
@@ -88,8 +90,8 @@ OTHER = {
     "old": ["old.xyz"],
     "task": "other",
     "frames": [0, 5],
-    "strategy": "uniform",
     "networks": "all",
+    "strategy": "another",
     "balance": 0.1,
     "ewc": 1.0,
     "ewc_structures": 3,
@@ -118,33 +120,40 @@ OTHER = {
 }
 
 
-def _keys(kind, prefix=""):
+def keys(kind):
     """Dotted names of all settings."""
-    if dataclasses.is_dataclass(kind):
-        return [prefix + f.name for f in dataclasses.fields(kind)]
-    found = []
-    for name, field in kind.model_fields.items():
-        section = field.annotation
-        inner = hasattr(section, "model_fields") or dataclasses.is_dataclass(section)
-        found += _keys(section, f"{prefix}{name}.") if inner else [prefix + name]
-    return found
+    return [setting.key for setting in settings_of(kind)]
 
 
-def _given(key, value):
-    *path, last = key.split(".")
-    values = {last: value}
-    for part in reversed(path):
-        values = {part: values}
-    return values
+@pytest.fixture(autouse=True)
+def another_strategy(monkeypatch):
+    monkeypatch.setitem(STRATEGIES, "another", STRATEGIES["adaptive"])
 
 
 def test_all_settings_are_known_to_this_test():
-    assert set(_keys(LearnConfig)) == set(OTHER) | set(REFUSED)
+    assert set(keys(LearnConfig)) == set(OTHER)
+
+
+def test_every_setting_of_training_is_used_or_refused_with_a_reason():
+    usable = set(keys(LearnConfig))
+    for key in keys(TrainConfig):
+        assert (key in usable) != (refusal(key, REFUSED) is not None), key
+    known = {*keys(TrainConfig), *sections_of(TrainConfig)}
+    assert {key.removesuffix(".*") for key in REFUSED} <= known
+
+
+@pytest.mark.parametrize("key", [k for k in keys(TrainConfig) if refusal(k, REFUSED)])
+def test_command_refuses(tmp_path, key):
+    options = ["learn", str(tmp_path / "none.pt"), str(tmp_path / "none.xyz"), "--set", f"{key}=1"]
+    with pytest.raises(ConfigError) as caught:
+        CliRunner().invoke(app, options, catch_exceptions=False)
+    assert refusal(key, REFUSED) in str(caught.value)
+    assert all(part in str(caught.value) for part in key.split("."))
 
 
 @pytest.mark.parametrize("key", OTHER)
 def test_used(key):
-    config = make_learn_config(merge(PLAIN, _given(key, OTHER[key])))
+    config = make_learn_config(merge(PLAIN, nested(key, OTHER[key])))
     written, plain = (
         json.loads(config.model_dump_json()),
         json.loads(make_learn_config(PLAIN).model_dump_json()),
@@ -155,16 +164,16 @@ def test_used(key):
 
 
 @pytest.mark.parametrize("value", [None, 3, "nonsense", [3], ["H"], {"a": 1}])
-@pytest.mark.parametrize("key", REFUSED)
+@pytest.mark.parametrize("key", REASONS)
 def test_refused(key, value):
-    with pytest.raises(ConfigError, match=rf"^options: {key}: .*{REFUSED[key]}"):
-        make_learn_config(merge(PLAIN, _given(key, value)))
+    with pytest.raises(ConfigError, match=rf"^options: {key}: .*{REASONS[key]}"):
+        make_learn_config(merge(PLAIN, nested(key, value)))
 
 
 def test_what_is_written_can_be_read_again():
     config = make_learn_config(PLAIN)
     assert make_learn_config(json.loads(config.model_dump_json())) == config
-    assert not {k.split(".")[-1] for k in REFUSED} & set(json.loads(config.model_dump_json())["model"])
+    assert not {k.split(".")[-1] for k in REASONS} & set(json.loads(config.model_dump_json())["model"])
 
 
 @pytest.mark.parametrize(
@@ -174,12 +183,12 @@ def test_what_is_written_can_be_read_again():
         ("holdout_fractio", "did you mean valid_fraction"),  # not what is refused
         ("selection.shar", "did you mean share"),
         ("optimizer.slowin", "did you mean slowing"),
-        ("descriptor.prese", "unknown key$"),
+        ("descriptor.prese", "descriptor.prese: a model keeps the symmetry functions"),
     ],
 )
 def test_suggestions_are_settings_of_a_session(key, message):
     with pytest.raises(ConfigError, match=message):
-        make_learn_config(merge(PLAIN, _given(key, 1)))
+        make_learn_config(merge(PLAIN, nested(key, 1)))
 
 
 @pytest.mark.parametrize(
@@ -230,6 +239,11 @@ def test_a_resumed_session_keeps_what_it_took_over(other):
     session, _ = opened(config, resume=True)
     assert _seen(session.config) == (7.0, 3.0, 0.5, 4.0)
     assert learn(config, resume=True).report["task"] == "new"
+
+
+def test_several_wrong_settings_are_all_named():
+    with pytest.raises(ConfigError, match=r"elements: .*; got \['H'\]; .*epochs: .*; got 0"):
+        make_learn_config({**PLAIN, "elements": ["H"], "epochs": 0})
 
 
 def test_frames_belong_to_the_batches_of_a_stream(start):

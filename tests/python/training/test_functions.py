@@ -4,10 +4,11 @@ import json
 
 import numpy as np
 import pytest
+from lmlp.config.validate import merge
 from lmlp.io import write_structures
 from lmlp.structure import Structure
 from lmlp.training import Observer, make_config, train
-from lmlp.training.config import DescriptorConfig, merge
+from lmlp.training.config import DescriptorConfig
 from lmlp.training.functions import make_spec, where_they_begin
 
 from tests.python.training.toy import prepared

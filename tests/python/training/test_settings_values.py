@@ -1,15 +1,17 @@
 """Any value of any setting is used or refused by its name, never a traceback; no key counts twice."""
 
 import pytest
-from lmlp.cli.options import overrides
+from lmlp.cli.shared.options import overrides
+from lmlp.config.listing import sections_of, settings_of
+from lmlp.config.validate import merge
 from lmlp.config.yaml_text import read_yaml
 from lmlp.descriptor.presets import make_data_preset
 from lmlp.errors import ConfigError, InvalidArgumentError, LMLPError
 from lmlp.lifelong.base import make_learn_config
 from lmlp.lifelong.config import LearnConfig
-from lmlp.training.config import TrainConfig, load_config, make_config, merge
+from lmlp.training.config import TrainConfig, load_config, make_config
 
-from tests.python.lifelong.test_settings import PLAIN, _given, _keys
+from tests.python.lifelong.settings import PLAIN, nested
 
 TRAIN = {"data": "train.xyz", "output": "model.pt"}
 BIG = 10**30
@@ -26,10 +28,11 @@ KINDS = {"train": (TrainConfig, make_config, TRAIN), "learn": (LearnConfig, make
 def test_any_value_of_any_setting(kind):
     model, make, plain = KINDS[kind]
     refused = []
-    for key in [*_keys(model), "keys", "model", "loss", "optimizer", "descriptor", "model.baseline.outer"]:
+    keys = [setting.key for setting in settings_of(model)]
+    for key in [*keys, *sections_of(model), "descriptor", "model.baseline"]:
         for value in NASTY:
             try:
-                make(merge(plain, _given(key, value)))
+                make(merge(plain, nested(key, value)))
             except ConfigError as error:
                 refused.append((key.split(".")[0], str(error)))
     assert len(refused) > 1000
@@ -59,7 +62,7 @@ def test_any_value_of_any_setting(kind):
 )
 def test_what_is_allowed_is_told(key, value, allowed):
     with pytest.raises(ConfigError, match=rf"{key.split('.')[0]}.*({allowed})"):
-        make_config(merge(TRAIN, _given(key, value)))
+        make_config(merge(TRAIN, nested(key, value)))
 
 
 @pytest.mark.parametrize(

@@ -4,10 +4,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from lmlp.config.validate import merge
 from lmlp.io import write_structures
 from lmlp.structure import Structure
 from lmlp.training import Observer, TrainConfig, make_config
-from lmlp.training.config import merge
 from lmlp.training.context import Context
 from lmlp.training.fresh import fresh_plan
 from lmlp.training.run import Run
@@ -121,4 +121,4 @@ def settings(folder: Path, structures: list[Structure], **more: Any) -> TrainCon
 def prepared(config: TrainConfig, observer: Observer | None = None, **more: Any) -> Run:
     """A run that is ready to train; ``more`` is told its context."""
     context = Context(config, observer, **more)
-    return Run(fresh_plan(context), context)
+    return Run(fresh_plan(config, context), context)

@@ -12,7 +12,7 @@ from lmlp.files.rule import Output
 from lmlp.files.writing import check_kind, set_aside
 
 if TYPE_CHECKING:
-    from lmlp.training.config import TrainConfig
+    from lmlp.training.config import RunConfig
 
 
 def previous_path(path: Path) -> Path:
@@ -20,7 +20,7 @@ def previous_path(path: Path) -> Path:
     return path.with_name(path.name + ".previous")
 
 
-def run_files(config: TrainConfig) -> list[Output]:
+def run_files(config: RunConfig) -> list[Output]:
     """Return what a run writes while it goes on: checkpoints and log."""
     return [
         Output(config.checkpoint, CHECKPOINT, replaces=True),
@@ -29,7 +29,7 @@ def run_files(config: TrainConfig) -> list[Output]:
     ]
 
 
-def train_outputs(config: TrainConfig, *, fresh: bool) -> list[Output]:
+def train_outputs(config: RunConfig, *, fresh: bool) -> list[Output]:
     """Return all files of a training run.
 
     Args:
@@ -43,7 +43,7 @@ def train_outputs(config: TrainConfig, *, fresh: bool) -> list[Output]:
     return [*files, *kept] if fresh else files
 
 
-def set_earlier_aside(config: TrainConfig) -> list[Path]:
+def set_earlier_aside(config: RunConfig) -> list[Path]:
     """Give checkpoints and log of an earlier run their other names; returns these."""
     targets = []
     for file in run_files(config):

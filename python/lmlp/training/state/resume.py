@@ -13,7 +13,7 @@ import torch
 from lmlp.dataset.division import Split
 from lmlp.errors import ConfigError
 from lmlp.structure.free_atoms import FreeAtom
-from lmlp.training.config import TrainConfig
+from lmlp.training.config import RunConfig
 
 # settings that a resumed run may change
 _FREE = (
@@ -30,14 +30,14 @@ _FREE = (
 )
 
 
-def check_saved(saved: dict[str, Any], config: TrainConfig, fingerprint: str) -> None:
+def check_saved(saved: dict[str, Any], config: RunConfig, fingerprint: str) -> None:
     """Refuse a checkpoint of other data or settings.
 
     Raises:
         ConfigError: names what differs.
     """
     if saved["fingerprint"] != fingerprint:
-        files = ", ".join(map(str, [*config.data, *config.valid]))
+        files = ", ".join(map(str, config.data_files))
         raise ConfigError(
             f"{config.checkpoint}: made from other data than {files}; "
             "resume with the same files, or start anew without --resume"
@@ -75,7 +75,7 @@ def roles(
     return {"digest": digest.hexdigest(), "holdout": held_out, "free": free}
 
 
-def check_roles(saved: dict[str, Any], config: TrainConfig, now: dict[str, Any]) -> None:
+def check_roles(saved: dict[str, Any], config: RunConfig, now: dict[str, Any]) -> None:
     """Refuse a checkpoint whose structures had other roles: what was trained on measures no errors.
 
     Args:

@@ -34,57 +34,23 @@ ModelOutput = Annotated[
         "-o", "--output", help="Model file to write.", show_default=False, parser=file_name, metavar="PATH"
     ),
 ]
-EnergyKey = Annotated[
-    str | None,
-    typer.Option(help="Name of the energy; guessed by default.", rich_help_panel=DATA),
-]
-ForcesKey = Annotated[
-    str | None,
-    typer.Option(help="Name of the forces; guessed by default.", rich_help_panel=DATA),
-]
-StressKey = Annotated[
-    str | None,
-    typer.Option(
-        help="Name of the stress; guessed by default, `none` ignores stress and virial.",
-        rich_help_panel=DATA,
-    ),
-]
-VirialKey = Annotated[
-    str | None,
-    typer.Option(help="Name of the virial; guessed by default, `none` ignores it.", rich_help_panel=DATA),
-]
-WeightsKey = Annotated[
-    str | None,
-    typer.Option(
-        help="`none` ignores weights in the files that are neither 0 (label left out) nor 1; such files are "
-        "refused by default.",
-        rich_help_panel=DATA,
-    ),
-]
-UnitsKey = Annotated[
-    str | None,
-    typer.Option(
-        help="`none` ignores what the files say of their units; by default labels are converted, or refused.",
-        rich_help_panel=DATA,
-    ),
-]
-TimeLimit = Annotated[
-    str | None,
-    typer.Option(
-        help="Time for the whole run, e.g. 90s, 6m, 1h30m; the step size decays so as to end in time.",
-        rich_help_panel=RUN,
-    ),
-]
-BatchSize = Annotated[
-    int | None, typer.Option(min=1, help="Structures per step and member.", rich_help_panel=RUN)
-]
-Seed = Annotated[
-    int | None,
-    typer.Option(min=0, help="Of weights, splits and orders; equal seeds repeat a run.", rich_help_panel=RUN),
-]
-Threads = Annotated[
-    int | None, typer.Option(min=1, max=1024, help="CPU threads; default: all cores.", rich_help_panel=RUN)
-]
+
+# parameter -> setting that it stands for, whose description is its help text (described.py)
+_LABELS = ("energy", "forces", "stress", "virial", "weights", "units")
+KEYS = {f"{name}_key": f"keys.{name}" for name in _LABELS}
+STEPS = {name: name for name in ("epochs", "time_limit", "batch_size", "seed", "threads")}
+
+EnergyKey = Annotated[str | None, typer.Option(rich_help_panel=DATA)]
+ForcesKey = Annotated[str | None, typer.Option(rich_help_panel=DATA)]
+StressKey = Annotated[str | None, typer.Option(rich_help_panel=DATA)]
+VirialKey = Annotated[str | None, typer.Option(rich_help_panel=DATA)]
+WeightsKey = Annotated[str | None, typer.Option(rich_help_panel=DATA)]
+UnitsKey = Annotated[str | None, typer.Option(rich_help_panel=DATA)]
+Epochs = Annotated[int | None, typer.Option(min=1, rich_help_panel=RUN)]
+TimeLimit = Annotated[str | None, typer.Option(rich_help_panel=RUN)]
+BatchSize = Annotated[int | None, typer.Option(min=1, rich_help_panel=RUN)]
+Seed = Annotated[int | None, typer.Option(min=0, rich_help_panel=RUN)]
+Threads = Annotated[int | None, typer.Option(min=1, max=1024, rich_help_panel=RUN)]
 
 
 def overrides(options: dict[str, Any], assignments: list[str]) -> dict[str, Any]:

@@ -1,0 +1,1 @@
+"""What commands have in common: options, their help texts, words, threads, the view of a run."""
