@@ -7,16 +7,16 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from lmlp.config.section import Section
-from lmlp.config.values import Positive
+from lmlp.config.values import Choices, Positive
+
+PRESETS = ("eeacsf-resolved", "eeacsf-correlation", "eeacsf-153", "eeacsf-bump")
 
 
 class DescriptorConfig(Section):
     """Symmetry functions: a preset, or a whole descriptor block as in docs/model-file.md."""
 
-    preset: str = Field(
-        default="eeacsf-resolved",
-        description="Set of symmetry functions: eeacsf-resolved, eeacsf-correlation, eeacsf-153 or "
-        "eeacsf-bump",
+    preset: Annotated[str, Choices(PRESETS)] = Field(
+        default="eeacsf-resolved", description="Set of symmetry functions"
     )
     cutoff: Annotated[float, Field(gt=0, le=50)] | None = Field(
         default=None, description="Cutoff radius in Å; by default that of the preset"
