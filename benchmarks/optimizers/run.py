@@ -114,9 +114,10 @@ def cpu_per_step(settings: dict[str, Any], output: Path) -> dict[str, float]:
     """CPU seconds of a step by optimizer: medians of steps that both take by turns in one process."""
     trainers, seconds = {}, {name: [] for name in GRID}
     for name, (_, steps) in GRID.items():
-        config = configuration(settings, name, steps[0], 1)
-        context = Context(make_config({**config, "output": str(output / f"{name}-steps.pt")}))
-        trainers[name] = Run(fresh_plan(context), context).trainer
+        values = configuration(settings, name, steps[0], 1)
+        config = make_config({**values, "output": str(output / f"{name}-steps.pt")})
+        context = Context(config)
+        trainers[name] = Run(fresh_plan(config, context), context).trainer
     for epoch in range(TIMED_STEPS):
         for groups in trainers["core"].sampler.batches(epoch):
             for name, trainer in trainers.items():

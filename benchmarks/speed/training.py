@@ -89,7 +89,7 @@ def measure(case: dict[str, Any]) -> dict[str, float]:
         )
         start = time.perf_counter()
         context = Context(config, Clock())
-        training = Run(fresh_plan(context), context)
+        training = Run(fresh_plan(config, context), context)
         prepared = time.perf_counter() - start
         times.append((time.perf_counter(), time.process_time()))
         training.train()

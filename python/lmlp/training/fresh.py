@@ -31,7 +31,6 @@ from lmlp.selection.likes import likes_by_task, structure_points
 from lmlp.selection.rule import SelectionRule
 from lmlp.selection.sampler import Sampler, ShuffledBatches
 from lmlp.structure.distances import shortest_distances
-from lmlp.training.beforehand import check_elements
 from lmlp.training.config import TrainConfig
 from lmlp.training.context import Context
 from lmlp.training.functions import cutoff_of, make_spec
@@ -40,6 +39,7 @@ from lmlp.training.observer import Observer
 from lmlp.training.plan import FixedParts, Plan, make_provenance
 from lmlp.training.run import run
 from lmlp.training.schedule import wants_forces
+from lmlp.training.state.beforehand import check_elements
 from lmlp.training.state.outputs import train_outputs
 from lmlp.training.state.restore import potential_from_state
 from lmlp.training.state.resume import check_roles, check_saved, roles

@@ -6,13 +6,13 @@ from typing import Any
 
 from lmlp.errors import DivergedError
 from lmlp.model.data import ModelData
-from lmlp.training.beforehand import check_end
 from lmlp.training.calibration import evaluate_held_out, model_errors
 from lmlp.training.context import Context
 from lmlp.training.divergence import Divergence
 from lmlp.training.forecast import Forecast, make_forecast
 from lmlp.training.plan import Plan
 from lmlp.training.schedule import Progress
+from lmlp.training.state.beforehand import check_end
 from lmlp.training.state.checkpoint import model_fields
 from lmlp.training.state.log import JsonLog
 from lmlp.training.state.outputs import set_earlier_aside

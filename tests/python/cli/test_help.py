@@ -10,6 +10,7 @@ from lmlp.cli import data, eval, learn, near, train
 from lmlp.cli.app import app
 from lmlp.config.listing import sections_of, settings_of
 from lmlp.config.validate import merge
+from lmlp.descriptor.presets import preset_names
 from lmlp.lifelong.base import make_learn_config
 from lmlp.lifelong.config import LearnConfig
 from lmlp.training.config import TrainConfig, make_config
@@ -86,6 +87,11 @@ def test_names_of_labels_are_described_everywhere_alike(command):
         if setting.key.startswith("keys."):
             assert setting.description in text
     assert data.KEYS == eval.KEYS
+
+
+def test_presets_that_help_names_are_those_that_exist():
+    preset = next(s for s in settings_of(TrainConfig) if s.key == "descriptor.preset")
+    assert set(preset.choices) == set(preset_names())
 
 
 def test_page_of_settings_is_up_to_date():

@@ -12,7 +12,6 @@ from lmlp.lifelong.base import completed, load_model, make_learn_config, session
 from lmlp.lifelong.batches import SessionBatch, learn_batches
 from lmlp.lifelong.config import REFUSED, LearnConfig
 from lmlp.lifelong.learn import learn
-from lmlp.selection.strategies import STRATEGIES
 from lmlp.training import train
 from lmlp.training.config import TrainConfig
 from typer.testing import CliRunner
@@ -91,7 +90,7 @@ OTHER = {
     "task": "other",
     "frames": [0, 5],
     "networks": "all",
-    "strategy": "another",
+    "strategy": "uniform",
     "balance": 0.1,
     "ewc": 1.0,
     "ewc_structures": 3,
@@ -123,11 +122,6 @@ OTHER = {
 def keys(kind):
     """Dotted names of all settings."""
     return [setting.key for setting in settings_of(kind)]
-
-
-@pytest.fixture(autouse=True)
-def another_strategy(monkeypatch):
-    monkeypatch.setitem(STRATEGIES, "another", STRATEGIES["adaptive"])
 
 
 def test_all_settings_are_known_to_this_test():

@@ -148,7 +148,7 @@ def test_a_model_that_could_not_be_written_is_refused(tmp_path, monkeypatch):
     def fail(model):
         raise ModelFileError("scale has values that are not finite")
 
-    monkeypatch.setattr("lmlp.training.beforehand.model_file_bytes", fail)
+    monkeypatch.setattr("lmlp.training.state.beforehand.model_file_bytes", fail)
     with pytest.raises(ConfigError, match="could not be written after its training: scale"):
         train(settings(tmp_path, clusters(24)), observer=NoEpoch())
 

@@ -7,8 +7,10 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from lmlp.config.section import Section
-from lmlp.config.values import Positive
+from lmlp.config.values import Choices, Positive
 from lmlp.model.activations import ACTIVATION_NAMES
+
+PRESETS = ("eeacsf-resolved", "eeacsf-correlation", "eeacsf-153", "eeacsf-bump")
 
 
 def check_activation(value: Any) -> Any:
@@ -19,16 +21,14 @@ def check_activation(value: Any) -> Any:
     return value
 
 
-Activation = Annotated[str, BeforeValidator(check_activation)]
+Activation = Annotated[str, BeforeValidator(check_activation), Choices(ACTIVATION_NAMES)]
 
 
 class DescriptorConfig(Section):
     """Symmetry functions: a preset, or a whole descriptor block as in docs/model-file.md."""
 
-    preset: str = Field(
-        default="eeacsf-resolved",
-        description="Set of symmetry functions: eeacsf-resolved, eeacsf-correlation, eeacsf-153 or "
-        "eeacsf-bump",
+    preset: Annotated[str, Choices(PRESETS)] = Field(
+        default="eeacsf-resolved", description="Set of symmetry functions"
     )
     cutoff: Annotated[float, Field(gt=0, le=50)] | None = Field(
         default=None, description="Cutoff radius in Å; by default that of the preset"
@@ -116,7 +116,7 @@ class ModelConfig(NetworkStart):
     )
     activation: Activation = Field(
         default="bounded-ssilu",
-        description=f"Activation function of the hidden layers: one of {', '.join(ACTIVATION_NAMES)}",
+        description="Activation function of the hidden layers",
     )
     keep: float = Field(
         default=1e-6,
