@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from lmlp.descriptor.compute import Descriptor, element_weights, normalize_spec
 from lmlp.descriptor.correlation_preset import couplings, growing_centers, independent_channels
-from lmlp.descriptor.presets import make_preset, prune
+from lmlp.descriptor.presets import make_preset
+from lmlp.descriptor.prune import prune
 from lmlp.descriptor.reference import ReferenceDescriptor
 from lmlp.descriptor.reference_correlation import sphere_points
 from lmlp.errors import InvalidArgumentError, UnknownElementError
