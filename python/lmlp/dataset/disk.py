@@ -25,7 +25,8 @@ from lmlp.structure import Structure
 from lmlp.structure.free_atoms import from_plain
 
 VERSION = 2
-BYTES_PER_ATOM = 24 + 24 + 8 + 4 + 4  # positions, forces, order, numbers, species
+BYTES_PER_ATOM = 24 + 24 + 8 + 4 + 4
+"""Of positions, forces, order, numbers, species."""
 _HEAD = 2**20
 _CHUNK = 2**16
 _INPUTS = re.compile(r"inputs-\d+\.(bin|json|tmp)")  # of lmlp.dataset.input_file

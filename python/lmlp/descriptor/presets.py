@@ -117,14 +117,15 @@ def _header(channels: Channels, cutoff: float, forms: tuple[str, str, str]) -> d
     }
 
 
+def _radial_rows(channels: Channels, etas: Sequence[float]) -> list[_Row]:
+    weights = channels.all_properties()
+    return [{"kind": "radial", "weight": weight, "eta": eta} for weight in weights for eta in etas]
+
+
 def _eeacsf_153(channels: Channels, cutoff: float | None) -> dict[str, Any]:
     radial_etas = [0, 0.0125, 0.0263, 0.0426, 0.0631, 0.0905, 0.1293, 0.1879, 0.2835, 0.4574, 0.8273]
     angles = [(lam, 1, xi) for xi in (1, 4, 16) for lam in (1, -1)] + [(1, 2, 1)]
-    rows: list[_Row] = [
-        {"kind": "radial", "weight": weight, "eta": eta}
-        for weight in channels.all_properties()
-        for eta in radial_etas
-    ]
+    rows = _radial_rows(channels, radial_etas)
     for weight, combine in _pair_weights(channels):
         for eta in (0.0, 0.08):
             for lam, zeta, xi in angles:
@@ -135,11 +136,7 @@ def _eeacsf_153(channels: Channels, cutoff: float | None) -> dict[str, Any]:
 
 def _eeacsf_bump(channels: Channels, cutoff: float | None) -> dict[str, Any]:
     radial_etas = [0.390, 0.590, 0.851, 1.20, 1.68, 2.38, 3.43, 5.13, 8.15, 14.3, 30.1]
-    rows: list[_Row] = [
-        {"kind": "radial", "weight": weight, "eta": eta}
-        for weight in channels.all_properties()
-        for eta in radial_etas
-    ]
+    rows = _radial_rows(channels, radial_etas)
     for weight, combine in _pair_weights(channels):
         for eta in (0.5, 2.0):
             for lam in (0, 1):
