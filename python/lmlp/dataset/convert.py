@@ -10,7 +10,7 @@ from typing import Any
 
 from lmlp.audit.report import audit
 from lmlp.dataset.arrays import Dataset, tell_missing
-from lmlp.dataset.disk import BYTES_PER_ATOM, check_folder, chunks, convert, identify, open_converted
+from lmlp.dataset.disk import BYTES_PER_ATOM, check_folder, chunks, identify, open_converted, write_converted
 from lmlp.dataset.free_atoms import nothing_bound, tell_disagreements
 from lmlp.dataset.sources import Listener, Once, Sources
 from lmlp.errors import DataError, OutputError
@@ -97,7 +97,7 @@ def _convert(sources: Sources, listener: Listener, meta: dict[str, Any]) -> None
         )
     check_folder(folder)
     try:
-        convert(folder, _audited(sources, listener, meta), sources.numbers, meta)
+        write_converted(folder, _audited(sources, listener, meta), sources.numbers, meta)
     except OSError as error:
         shutil.rmtree(folder, ignore_errors=True)  # it would fill the disk
         raise OutputError(f"{folder}: cannot be written: {error.strerror or error}") from error
