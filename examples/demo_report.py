@@ -57,7 +57,7 @@ def write(options: Options, results: Results) -> Path:
 
 
 def _molecule(molecule: Atoms):
-    from lmlp.plots.molecule import plot_molecule
+    from lmlp.plots import plot_molecule
 
     i, j = neighbor_list("ij", molecule, natural_cutoffs(molecule, mult=1.2))
     bonds = np.stack([i, j], axis=1)[i < j]
@@ -66,7 +66,7 @@ def _molecule(molecule: Atoms):
 
 def _parity(evaluation: Evaluation) -> list:
     from lmlp.evaluation.report import relative_energies
-    from lmlp.plots.parity_sets import plot_parity_sets
+    from lmlp.plots import plot_parity_sets
 
     names = list(dict.fromkeys(r.group for r in evaluation.results))
     reference, predicted = relative_energies(evaluation.results)

@@ -107,7 +107,6 @@ void bind_descriptor(py::module_& module) {
     module.def("scaling_names", &scaling_names);
     module.def("instruction_set", &instruction_set, "Kernels in use; LMLP_ISA forces one.");
     module.def("instruction_sets", &instruction_sets, "Kernels that this build and processor offer.");
-    module.def("default_threads", &default_threads, "Threads that n_threads = 0 means.");
     module.def("is_forked", &is_forked, "Whether this process was forked and runs the same program still.");
     module.def("normalize_spec", &normalize_spec, py::arg("spec_json"),
                "Checks a descriptor spec and returns it with every default filled in.");

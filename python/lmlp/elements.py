@@ -7,8 +7,6 @@ from typing import Any
 
 from lmlp import _core
 
-ELEMENT_TABLES: tuple[str, ...] = tuple(_core.element_table_names())
-
 
 def atomic_number(symbol: str) -> int:
     """Return the atomic number of a chemical symbol; raises UnknownElementError."""

@@ -55,16 +55,6 @@ def summarize(errors: np.ndarray) -> ErrorSummary:
     )
 
 
-def rmse(errors: np.ndarray) -> float | None:
-    """Root mean square over all components; None without data."""
-    return summarize(errors).rmse
-
-
-def mae(errors: np.ndarray) -> float | None:
-    """Mean absolute value over all components; None without data."""
-    return summarize(errors).mae
-
-
 def summarize_by(labels: np.ndarray, errors: np.ndarray) -> dict[int, ErrorSummary]:
     """Summarize ``errors [n, …]`` for every distinct integer of ``labels [n]``, e.g. atomic numbers."""
     labels = np.asarray(labels)

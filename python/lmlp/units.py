@@ -1,11 +1,8 @@
-"""Physical constants (CODATA 2018) and conversions into lmlp's units: Å, eV, eV/Å, eV/Å³, fs, K."""
+"""Physical constants (CODATA 2018) and conversions into lmlp's units: Å, eV, eV/Å, eV/Å³."""
 
 from __future__ import annotations
 
-from math import sqrt
-
 ELEMENTARY_CHARGE = 1.602176634e-19  # C, exact
-BOLTZMANN_SI = 1.380649e-23  # J/K, exact
 AVOGADRO = 6.02214076e23  # 1/mol, exact
 ATOMIC_MASS_SI = 1.66053906660e-27  # kg
 
@@ -18,9 +15,6 @@ HARTREE = 27.211386245988
 HARTREE_PER_BOHR = HARTREE / BOHR
 """eV/Å per Hartree/Bohr."""
 
-BOLTZMANN = BOLTZMANN_SI / ELEMENTARY_CHARGE
-"""eV/K."""
-
 KCAL_PER_MOL = 4184.0 / AVOGADRO / ELEMENTARY_CHARGE
 """eV per kcal/mol (thermochemical calorie)."""
 
@@ -32,6 +26,3 @@ GPA = 1e9 * 1e-30 / ELEMENTARY_CHARGE
 
 BAR = 1e-4 * GPA
 """eV/Å³ per bar."""
-
-FEMTOSECOND = 1e-15 / (1e-10 * sqrt(ATOMIC_MASS_SI / ELEMENTARY_CHARGE))
-"""Å·sqrt(u/eV) per fs: the time unit in which masses are in u, lengths in Å and energies in eV."""

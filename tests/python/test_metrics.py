@@ -19,7 +19,6 @@ def test_summary_of_known_errors() -> None:
 
 def test_no_data_is_none_not_zero() -> None:
     assert metrics.summarize(np.empty((0, 3))) == metrics.ErrorSummary(0, None, None, None)
-    assert metrics.rmse(np.empty(0)) is None
     assert metrics.calibrate(np.empty(0), np.empty(0)) is None
 
 

@@ -12,9 +12,6 @@ std::string instruction_set();
 // All that this build and this processor offer, the widest first.
 std::vector<std::string> instruction_sets();
 
-// Threads that n_threads = 0 means: OpenMP's default, in a forked process one.
-int default_threads();
-
 // Whether this process was forked and has not replaced its program since: a pool of threads that exists in
 // its memory (OpenMP's, whoever made it) may have no threads.
 bool is_forked();

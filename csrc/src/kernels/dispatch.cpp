@@ -5,7 +5,6 @@
 #include "lmlp/error.hpp"
 #include "lmlp/runtime.hpp"
 #include "names.hpp"
-#include "threads/parallel.hpp"
 
 namespace lmlp {
 
@@ -67,10 +66,6 @@ std::vector<std::string> instruction_sets() {
     std::vector<std::string> names;
     for (const Kernels* entry : available()) names.push_back(entry->name);
     return names;
-}
-
-int default_threads() {
-    return max_threads();
 }
 
 }  // namespace lmlp

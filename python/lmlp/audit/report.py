@@ -20,7 +20,6 @@ from lmlp.structure.free_atoms import DEFAULT_CUTOFF, is_free_atom, set_apart
 from lmlp.structure.geometry import Geometry, analyze
 
 _PERIODICITY = ("not periodic", "periodic in 1 direction", "periodic in 2 directions", "periodic")
-_LABELS = ("energy", "forces", "stress")
 _NAMED_FORMULAS = 8
 
 

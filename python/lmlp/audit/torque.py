@@ -9,7 +9,7 @@ import numpy as np
 from lmlp.audit.finding import Finding, sources
 from lmlp.structure import Structure
 
-SHARE = 0.1  # of Σ|r×F|'s bound Σ|r||F|; calculations leave less than 0.01
+_SHARE = 0.1  # of Σ|r×F|'s bound Σ|r||F|; calculations leave less than 0.01
 SMALLEST = 0.01  # eV/Å; the torque as a force on each atom; grids and loose convergence leave less
 
 
@@ -19,7 +19,7 @@ def check_torques(structures: Sequence[Structure]) -> list[Finding]:
     usable = [s for s in structures if s.forces is not None and len(s) > 1 and not s.pbc.any()]
     for s in usable:
         share, force = net_torque(s)
-        if share > SHARE and force > SMALLEST:
+        if share > _SHARE and force > SMALLEST:
             found.append(s)
             largest = max(largest, share)
     if not found:

@@ -10,7 +10,7 @@ from lmlp.calculators.backends import ModelFacts
 from lmlp.environments import Environments
 from lmlp.errors import GeometryError, InvalidArgumentError
 
-SHARE = 0.9
+_SHARE = 0.9
 """Of the shortest distance in the training data. Long runs come a little closer than a finite set."""
 
 REACTIONS = ("warn", "stop")
@@ -41,7 +41,7 @@ class DistanceGuard:
             for i in range(n):
                 for j in range(i, n):
                     known = facts.shortest_distances.get(f"{facts.elements[i]}-{facts.elements[j]}", 0.0)
-                    self._limits[i, j] = self._limits[j, i] = SHARE * known
+                    self._limits[i, j] = self._limits[j, i] = _SHARE * known
         elif rmin is not None:
             if isinstance(rmin, str) or not (np.isfinite(rmin) and rmin > 0.0):
                 raise InvalidArgumentError(f"rmin = {rmin!r}: give Å above 0, 'data' or None")
@@ -79,7 +79,7 @@ class DistanceGuard:
             f"{limit:.4g} Å"
         )
         if self._from_data:
-            text += f" ({SHARE:g} times the shortest distance in the training data)"
+            text += f" ({_SHARE:g} times the shortest distance in the training data)"
         if self._stop:
             raise GeometryError(text)
         self._told = True

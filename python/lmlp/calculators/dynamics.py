@@ -60,6 +60,17 @@ class Thermodynamics:
             raise InvalidArgumentError(f"pressure = {self.pressure} bar: give a finite number")
 
 
+def _thermostat(conditions: Thermodynamics, rng: np.random.Generator) -> dict[str, Any]:
+    """Return the arguments of ASE's Langevin dynamics."""
+    return {
+        "timestep": conditions.timestep * units.fs,
+        "temperature_K": conditions.temperature,
+        "friction": 1.0 / (conditions.thermostat_time * units.fs),
+        "fixcm": False,
+        "rng": rng,
+    }
+
+
 class StochasticCellRescaling(Langevin):
     """Langevin dynamics with an isotropic stochastic barostat: samples the NPT ensemble.
 
@@ -76,14 +87,7 @@ class StochasticCellRescaling(Langevin):
     def __init__(self, atoms: Atoms, conditions: Thermodynamics, rng: np.random.Generator) -> None:
         if atoms.cell.rank != 3 or not atoms.pbc.all():
             raise InvalidArgumentError("npt needs a cell that is periodic in three dimensions")
-        super().__init__(
-            atoms,
-            conditions.timestep * units.fs,
-            temperature_K=conditions.temperature,
-            friction=1.0 / (conditions.thermostat_time * units.fs),
-            fixcm=False,
-            rng=rng,
-        )
+        super().__init__(atoms, **_thermostat(conditions, rng))
         self._pressure = conditions.pressure * units.bar
         self._rate = conditions.compressibility / units.GPa / (conditions.barostat_time * units.fs)
 
@@ -116,14 +120,7 @@ def make_dynamics(atoms: Atoms, conditions: Thermodynamics, rng: np.random.Gener
         return VelocityVerlet(atoms, conditions.timestep * units.fs)
     if conditions.ensemble == "npt":
         return StochasticCellRescaling(atoms, conditions, rng)
-    return Langevin(
-        atoms,
-        conditions.timestep * units.fs,
-        temperature_K=conditions.temperature,
-        friction=1.0 / (conditions.thermostat_time * units.fs),
-        fixcm=False,
-        rng=rng,
-    )
+    return Langevin(atoms, **_thermostat(conditions, rng))
 
 
 def draw_velocities(atoms: Atoms, temperature: float, rng: np.random.Generator) -> None:

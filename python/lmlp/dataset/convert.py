@@ -10,7 +10,7 @@ from typing import Any
 
 from lmlp.audit.report import audit
 from lmlp.dataset.arrays import Dataset, tell_missing
-from lmlp.dataset.disk import check_folder, chunks, convert, identify, open_converted
+from lmlp.dataset.disk import BYTES_PER_ATOM, check_folder, chunks, identify, open_converted, write_converted
 from lmlp.dataset.free_atoms import nothing_bound, tell_disagreements
 from lmlp.dataset.sources import Listener, Once, Sources
 from lmlp.errors import DataError, OutputError
@@ -85,8 +85,9 @@ def _convert(sources: Sources, listener: Listener, meta: dict[str, Any]) -> None
     in_memory, on_disk = (_estimate(sources, f) / 2**20 for f in (_IN_MEMORY, _CONVERTED))
     listener.on_message(
         f"data: about {in_memory:.0f} MiB in memory, and memory_budget is {sources.memory / 2**20:.0f} "
-        f"MiB: they stay on disk. Converted once, to about {on_disk:.0f} MiB in {folder} (64 bytes per atom; "
-        "network inputs come on top), then read when they are used; neighbors are found anew at every use"
+        f"MiB: they stay on disk. Converted once, to about {on_disk:.0f} MiB in {folder} "
+        f"({BYTES_PER_ATOM} bytes per atom; network inputs come on top), then read when they are used; "
+        "neighbors are found anew at every use"
     )
     free = shutil.disk_usage(folder.parent).free / 2**20
     if on_disk > free:
@@ -96,7 +97,7 @@ def _convert(sources: Sources, listener: Listener, meta: dict[str, Any]) -> None
         )
     check_folder(folder)
     try:
-        convert(folder, _audited(sources, listener, meta), sources.numbers, meta)
+        write_converted(folder, _audited(sources, listener, meta), sources.numbers, meta)
     except OSError as error:
         shutil.rmtree(folder, ignore_errors=True)  # it would fill the disk
         raise OutputError(f"{folder}: cannot be written: {error.strerror or error}") from error

@@ -24,8 +24,9 @@ from lmlp.errors import DataError, InvalidArgumentError, UnknownElementError
 from lmlp.structure import Structure
 from lmlp.structure.free_atoms import from_plain
 
-VERSION = 2
-BYTES_PER_ATOM = 24 + 24 + 8 + 4 + 4  # positions, forces, order, numbers, species
+_VERSION = 2
+BYTES_PER_ATOM = 24 + 24 + 8 + 4 + 4
+"""Of positions, forces, order, numbers, species."""
 _HEAD = 2**20
 _CHUNK = 2**16
 _INPUTS = re.compile(r"inputs-\d+\.(bin|json|tmp)")  # of lmlp.dataset.input_file
@@ -118,7 +119,7 @@ def _open(folder: Path, name: str) -> np.ndarray:
     return flat.reshape(-1, *shape)
 
 
-def convert(
+def write_converted(
     folder: Path, structures: Iterable[Structure], numbers: Sequence[int] | None, meta: dict[str, Any]
 ) -> None:
     """Write structures to a folder, one after the other; it is whole when this has returned.
@@ -161,7 +162,7 @@ def convert(
     species = list(numbers) if numbers is not None else sorted(present)
     _write_species(folder, species)
     digest = Dataset.fingerprint(_dataset(folder, species, ""))
-    text = json.dumps({**meta, "version": VERSION, "numbers": species, "digest": digest})
+    text = json.dumps({**meta, "version": _VERSION, "numbers": species, "digest": digest})
     (folder / "meta.tmp").write_text(text, encoding="utf-8")
     os.replace(folder / "meta.tmp", folder / "meta.json")
 
@@ -233,7 +234,7 @@ def open_converted(folder: Path, meta: dict[str, Any]) -> StreamedDataset | None
         found = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
     except (OSError, json.JSONDecodeError):
         return None
-    if found.get("version") != VERSION or any(found.get(k) != v for k, v in meta.items()):
+    if found.get("version") != _VERSION or any(found.get(k) != v for k, v in meta.items()):
         return None
     data = _dataset(folder, found["numbers"], found["digest"], found.get("n_held_out", 0))
     return replace(data, free_atoms=tuple(from_plain(entry) for entry in found.get("free_atoms", [])))

@@ -10,7 +10,6 @@ import numpy as np
 
 from lmlp.errors import InvalidArgumentError
 
-_Density = tuple[str, int]  # element channel, radial function
 _Row = dict[str, Any]
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
+from lmlp.descriptor.channels import Channels
 from lmlp.descriptor.compute import element_weights, normalize_spec
 from lmlp.descriptor.correlation_preset import (
     correlation_rows,
@@ -15,27 +15,13 @@ from lmlp.descriptor.correlation_preset import (
     pair_functions,
 )
 from lmlp.descriptor.preset_options import check_preset_options
+from lmlp.descriptor.prune import prune
 from lmlp.descriptor.ranges import first_centers
-from lmlp.elements import atomic_number, default_table, element_table
+from lmlp.elements import atomic_number, default_table
 from lmlp.errors import InvalidArgumentError
 
 _Row = dict[str, Any]
 _LARGEST_CUTOFF = 50.0
-
-
-@dataclass(frozen=True)
-class Dropped:
-    """A function that :func:`prune` removed.
-
-    Attributes:
-        index: its row in the given spec.
-        function: the row.
-        reason: why it is useless for these elements.
-    """
-
-    index: int
-    function: dict[str, Any]
-    reason: str
 
 
 def preset_names() -> tuple[str, ...]:
@@ -73,8 +59,8 @@ def make_preset(
         InvalidArgumentError: an unknown preset or option.
         UnknownElementError: an element that the table lacks.
     """
-    if name not in _PRESETS:
-        raise InvalidArgumentError(f"unknown preset {name!r}; allowed are {', '.join(_PRESETS)}")
+    if name not in preset_names():
+        raise InvalidArgumentError(f"unknown preset {name!r}; allowed are {', '.join(preset_names())}")
     if not elements:
         raise InvalidArgumentError("a preset needs at least one element")
     maker, allowed = _PRESETS[name]
@@ -87,7 +73,7 @@ def make_preset(
     check_preset_options(options)
     keep_all = options.pop("keep_all", False)
     table = options.pop("table", None) or default_table(elements)
-    spec = normalize_spec(maker(_Channels(elements, table, keep_all=keep_all), cutoff, **options))
+    spec = normalize_spec(maker(Channels(elements, table, keep_all=keep_all), cutoff, **options))
     return spec if keep_all else prune(spec, elements)[0]
 
 
@@ -114,102 +100,12 @@ def make_data_preset(
     return make_preset(name, elements, cutoff, **{str(k): v for k, v in options.items()})
 
 
-def prune(spec: Mapping[str, Any], elements: Sequence[str]) -> tuple[dict[str, Any], list[Dropped]]:
-    """Drop functions that are zero for all given elements or copy another one.
-
-    Two functions are copies when they differ at most in element weights and these are proportional: then
-    both are functions of one sum (with the scalings ``linear`` and ``sqrt``, the same up to a factor).
-
-    Returns:
-        The spec without them, and what was dropped and why. The order of the rest is kept.
-    """
-    normal = normalize_spec(spec)
-    kept: list[_Row] = []
-    dropped: list[Dropped] = []
-    seen: dict[tuple[Any, ...], int] = {}
-    for index, (row, weights) in enumerate(
-        zip(normal["functions"], element_weights(normal, elements), strict=True)
-    ):
-        if _vanishes(row, weights, len(elements)):
-            dropped.append(Dropped(index, row, f"its weight is 0 for all of {', '.join(elements)}"))
-            continue
-        key = _form(row, weights, len(elements))
-        if key in seen:
-            dropped.append(Dropped(index, row, f"for {', '.join(elements)} it copies function {seen[key]}"))
-            continue
-        seen[key] = index
-        kept.append(row)
-    return {**normal, "functions": kept}, dropped
-
-
-def _factor_weights(row: _Row, weights: Sequence[float], n_elements: int) -> list[Sequence[float]]:
-    """Return the weights of a function, or of each factor of a correlation function."""
-    if row["kind"] != "correlation":
-        return [weights]
-    return [weights[k * n_elements : (k + 1) * n_elements] for k in range(len(row["factors"]))]
-
-
-def _vanishes(row: _Row, weights: Sequence[float], n_elements: int) -> bool:
-    return any(max(w) == 0 for w in _factor_weights(row, weights, n_elements))
-
-
-def _form(row: _Row, weights: Sequence[float], n_elements: int) -> tuple[Any, ...]:
-    """Return what copies of a function have in common; the order of factors does not matter."""
-    parts = row["factors"] if row["kind"] == "correlation" else [row]
-    forms = []
-    for part, w in zip(parts, _factor_weights(row, weights, n_elements), strict=True):
-        form = tuple(sorted((k, v) for k, v in part.items() if k not in ("weight", "weight2", "combine")))
-        forms.append((form, tuple(round(x / max(w), 12) for x in w)))
-    return (row["kind"], *sorted(forms))
-
-
-class _Channels:
-    """Element properties that tell the given elements apart."""
-
-    def __init__(self, elements: Sequence[str], table: str, *, keep_all: bool = False) -> None:
-        self.elements = list(elements)
-        self.keep_all = keep_all
-        self.table = table
-        values = element_table(table)["values"]
-        properties = element_table(table)["properties"]
-        for element in elements:
-            if element not in values:
-                # the core's message names the table that has it
-                element_weights(
-                    {
-                        "type": "eeACSF",
-                        "cutoff": 1.0,
-                        "radial": "gaussian_bump",
-                        "scaling": "linear",
-                        "table": table,
-                        "functions": [{"kind": "radial", "weight": "1", "eta": 0.0}],
-                    },
-                    [element],
-                )
-        blocks = [p for p in ("d", "f") if p in properties]
-        self.blocks = [b for b in blocks if any(values[e][properties.index(b)] for e in elements)]
-        self.inverse = {
-            p: next(q for q in properties if q.endswith("-" + p)) for p in ["n", "s", *self.blocks]
-        }
-
-    def all_properties(self) -> list[str]:
-        inverse = [self.inverse[p] for p in ("n", "s")]
-        return ["1", "n", "s", *inverse, *(q for b in self.blocks for q in (b, self.inverse[b]))]
-
-    def differences(self) -> list[str]:
-        """Properties whose differences are distinct functions."""
-        return ["n", "s", *(q for b in self.blocks for q in (b, self.inverse[b]))]
-
-    def independent(self) -> list[str]:
-        return ["1", "n", "s", *self.blocks]
-
-
-def _pair_weights(channels: _Channels) -> list[tuple[str, str]]:
+def _pair_weights(channels: Channels) -> list[tuple[str, str]]:
     sums = [(p, "sum") for p in channels.all_properties()]
     return sums + [(p, "difference") for p in channels.differences()]
 
 
-def _header(channels: _Channels, cutoff: float, forms: tuple[str, str, str]) -> dict[str, Any]:
+def _header(channels: Channels, cutoff: float, forms: tuple[str, str, str]) -> dict[str, Any]:
     radial, angular, scaling = forms
     return {
         "type": "eeACSF",
@@ -221,14 +117,15 @@ def _header(channels: _Channels, cutoff: float, forms: tuple[str, str, str]) -> 
     }
 
 
-def _eeacsf_153(channels: _Channels, cutoff: float | None) -> dict[str, Any]:
+def _radial_rows(channels: Channels, etas: Sequence[float]) -> list[_Row]:
+    weights = channels.all_properties()
+    return [{"kind": "radial", "weight": weight, "eta": eta} for weight in weights for eta in etas]
+
+
+def _eeacsf_153(channels: Channels, cutoff: float | None) -> dict[str, Any]:
     radial_etas = [0, 0.0125, 0.0263, 0.0426, 0.0631, 0.0905, 0.1293, 0.1879, 0.2835, 0.4574, 0.8273]
     angles = [(lam, 1, xi) for xi in (1, 4, 16) for lam in (1, -1)] + [(1, 2, 1)]
-    rows: list[_Row] = [
-        {"kind": "radial", "weight": weight, "eta": eta}
-        for weight in channels.all_properties()
-        for eta in radial_etas
-    ]
+    rows = _radial_rows(channels, radial_etas)
     for weight, combine in _pair_weights(channels):
         for eta in (0.0, 0.08):
             for lam, zeta, xi in angles:
@@ -237,13 +134,9 @@ def _eeacsf_153(channels: _Channels, cutoff: float | None) -> dict[str, Any]:
     return {**_header(channels, cutoff or 6.0, ("gaussian_bump", "cos", "sqrt")), "functions": rows}
 
 
-def _eeacsf_bump(channels: _Channels, cutoff: float | None) -> dict[str, Any]:
+def _eeacsf_bump(channels: Channels, cutoff: float | None) -> dict[str, Any]:
     radial_etas = [0.390, 0.590, 0.851, 1.20, 1.68, 2.38, 3.43, 5.13, 8.15, 14.3, 30.1]
-    rows: list[_Row] = [
-        {"kind": "radial", "weight": weight, "eta": eta}
-        for weight in channels.all_properties()
-        for eta in radial_etas
-    ]
+    rows = _radial_rows(channels, radial_etas)
     for weight, combine in _pair_weights(channels):
         for eta in (0.5, 2.0):
             for lam in (0, 1):
@@ -267,7 +160,7 @@ _Pair = tuple[float, float]  # of radial and angular functions
 
 
 def _ends(
-    available: _Channels, cutoffs: _Pair, given: tuple[float | None, float | None], shortest: float | None
+    available: Channels, cutoffs: _Pair, given: tuple[float | None, float | None], shortest: float | None
 ) -> tuple[_Pair, _Pair]:
     """Return first and last centers of shifted Gaussians; elements to come may be closer than the data."""
     last = cutoffs[0] - 0.3, cutoffs[1] - 0.4
@@ -277,7 +170,7 @@ def _ends(
 
 
 def _eeacsf_resolved(
-    available: _Channels,
+    available: Channels,
     cutoff: float | None,
     *,
     angular_cutoff: float = 4.0,
@@ -313,7 +206,7 @@ def _eeacsf_resolved(
 
 
 def _eeacsf_correlation(
-    available: _Channels,
+    available: Channels,
     cutoff: float | None,
     *,
     angular_cutoff: float = 4.0,
@@ -348,7 +241,7 @@ def _eeacsf_correlation(
     return {**header, "angular_cutoff": angular_cutoff, "functions": rows}
 
 
-def _correlation_channels(available: _Channels, option: str) -> list[str]:
+def _correlation_channels(available: Channels, option: str) -> list[str]:
     if option not in ("auto", "all"):
         raise InvalidArgumentError(f"channels is {option!r}; allowed are auto, all")
     names = available.independent()
@@ -359,7 +252,7 @@ def _correlation_channels(available: _Channels, option: str) -> list[str]:
     return independent_channels(names, element_weights(probe, available.elements))
 
 
-def _resolved_weights(available: _Channels, option: str) -> tuple[list[str], list[dict[str, str]], str]:
+def _resolved_weights(available: Channels, option: str) -> tuple[list[str], list[dict[str, str]], str]:
     """Return radial weights, angular weights and the descriptor type."""
     if option not in ("auto", "1ns", "onehot"):
         raise InvalidArgumentError(f"channels is {option!r}; allowed are auto, 1ns, onehot")

@@ -14,7 +14,7 @@ from lmlp.diagnosis.programs import error_of, run_lammps
 ELEMENTS = ["H", "O"]
 EDGE = 8.0  # Å, the edge of the box
 STEPS = 5
-TOLERANCE = 1e-8  # eV; measured: 1e-14
+_TOLERANCE = 1e-8  # eV; measured: 1e-14
 # two water molecules, Å
 POSITIONS = np.array(
     [[1.0, 1.0, 1.0], [1.96, 1.0, 1.0], [0.76, 1.93, 1.0], [4.0, 4.0, 4.2], [4.9, 4.3, 4.1], [3.8, 4.6, 4.9]]
@@ -109,7 +109,7 @@ def _compare(output: str, expected: float) -> str:
     end = re.search(r"^doctor: end (\S+) (\d+)", output, re.MULTILINE)
     if start is None or end is None or int(end[2]) != STEPS:
         return f"it did not come to step {STEPS}"
-    if not abs(float(start[1]) - expected) <= TOLERANCE:
+    if not abs(float(start[1]) - expected) <= _TOLERANCE:
         return f"energy {start[1]} eV instead of {expected!r} eV"
     # five half femtoseconds conserve the energy to 1e-6 eV; a wrong force shows
     if not abs(float(end[1]) - expected) <= 1e-3:

@@ -274,8 +274,8 @@ def script(module: nn.Module) -> Any:
 def potential_archive(data: ModelData, extra_files: dict[str, bytes]) -> bytes:
     """Compile a potential and return its TorchScript archive with ``extra_files`` under ``extra/``."""
     buffer = io.BytesIO()
+    module = script(PotentialModule(data).eval())
     with _without_deprecation_warnings():
-        module = torch.jit.script(PotentialModule(data).eval())
         torch.jit.save(module, buffer, _extra_files=dict(extra_files))
     return buffer.getvalue()
 

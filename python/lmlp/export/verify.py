@@ -26,7 +26,7 @@ from lmlp.structure import Structure
 
 # eV and eV/Å, relative for values above 1.
 TOLERANCE = 1e-10
-NEIGHBORS = 24
+_NEIGHBORS = 24
 
 
 @dataclass(frozen=True)
@@ -125,10 +125,10 @@ def _one_thread() -> Iterator[None]:
 
 
 def _diluted(structure: Structure, cutoff: float) -> Structure:
-    """Stretch a structure until its atoms have some ``NEIGHBORS`` neighbors: the reference is slow."""
+    """Stretch a structure until its atoms have some ``_NEIGHBORS`` neighbors: the reference is slow."""
     density = len(structure) / structure.volume
     expected = 4.0 / 3.0 * np.pi * cutoff**3 * density
-    stretch = max(1.0, float(expected / NEIGHBORS) ** (1.0 / 3.0))
+    stretch = max(1.0, float(expected / _NEIGHBORS) ** (1.0 / 3.0))
     return replace(structure, positions=structure.positions * stretch, cell=structure.cell * stretch)
 
 

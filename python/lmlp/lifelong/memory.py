@@ -9,20 +9,18 @@ from __future__ import annotations
 import datetime
 import hashlib
 import json
-import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from lmlp.errors import DataError
+from lmlp.lifelong.database import Database
 from lmlp.lifelong.record import checksum, from_bytes, to_bytes
-from lmlp.lifelong.schema import APPLICATION_ID, SCHEMA, STATUSES, VERSION
+from lmlp.lifelong.schema import STATUSES
 from lmlp.structure import Structure
 from lmlp.structure.composition import formula
 
-_WAIT_SECONDS = 30.0
 UNWRITTEN = -1  # id of an entry that is not in the file yet
 
 
@@ -121,38 +119,7 @@ class Memory:
             raise DataError(f"{self.path}: no such memory file")
         if not self.path.absolute().parent.is_dir():
             raise DataError(f"{self.path}: the folder {self.path.absolute().parent} does not exist")
-        with self._errors():
-            self._db = sqlite3.connect(self.path, timeout=_WAIT_SECONDS, isolation_level=None)
-            self._db.row_factory = sqlite3.Row
-        try:
-            with self._errors():
-                self._prepare()
-        except BaseException:
-            self._db.close()
-            raise
-
-    def _prepare(self) -> None:
-        self._db.execute("PRAGMA foreign_keys = ON")
-        self._db.execute("PRAGMA synchronous = FULL")
-        if self._pragma("application_id") == 0 and not self._has_tables():
-            self._db.execute("PRAGMA auto_vacuum = FULL")
-            with self._transaction():
-                if not self._has_tables():  # nobody else was faster
-                    for statement in _statements(SCHEMA):
-                        self._db.execute(statement)
-                    self._db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-                    self._db.execute(f"PRAGMA user_version = {VERSION}")
-        if self._pragma("application_id") != APPLICATION_ID:
-            raise DataError(f"{self.path}: an SQLite file, but not a memory of lmlp")
-        version = self._pragma("user_version")
-        if version > VERSION:
-            raise DataError(f"{self.path}: memory version {version}, this program knows up to {VERSION}")
-
-    def _pragma(self, name: str) -> int:
-        return int(self._db.execute(f"PRAGMA {name}").fetchone()[0])
-
-    def _has_tables(self) -> bool:
-        return self._db.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()[0] > 0
+        self._db = Database(self.path)
 
     def close(self) -> None:
         """Close the file."""
@@ -171,7 +138,7 @@ class Memory:
         unknown = [s for s in statuses if s not in STATUSES]
         if unknown:
             raise DataError(f"status {unknown[0]!r}: choose of {', '.join(STATUSES)}")
-        with self._errors():
+        with self._db.errors():
             rows = self._db.execute(
                 "SELECT s.*, COALESCE(LENGTH(c.bytes), 0) AS n_bytes FROM states s "
                 "LEFT JOIN contents c ON c.structure = s.id ORDER BY s.id"
@@ -199,7 +166,7 @@ class Memory:
         Raises:
             DataError: no such number, content removed, or content that does not match its checksum.
         """
-        with self._errors():
+        with self._db.errors():
             row = self._db.execute(
                 "SELECT s.content_sha256, s.checksum, s.source, c.bytes FROM structures s "
                 "LEFT JOIN contents c ON c.structure = s.id WHERE s.id = ?",
@@ -219,7 +186,7 @@ class Memory:
 
     def history(self, number: int) -> list[dict[str, Any]]:
         """Return the events of a structure, oldest first: session, kind, time, status, factor, reason."""
-        with self._errors():
+        with self._db.errors():
             rows = self._db.execute(
                 "SELECT e.session, n.kind, n.time, e.status, e.factor, e.reason FROM events e "
                 "JOIN sessions n ON n.id = e.session WHERE e.structure = ? ORDER BY e.id",
@@ -229,23 +196,23 @@ class Memory:
 
     def sessions(self) -> list[dict[str, Any]]:
         """Return all sessions, oldest first: id, kind, time, provenance."""
-        with self._errors():
+        with self._db.errors():
             rows = self._db.execute("SELECT * FROM sessions ORDER BY time, id").fetchall()
         return [{**dict(row), "provenance": json.loads(row["provenance"])} for row in rows]
 
     def tasks(self) -> list[str]:
         """Return the names of the tasks in the order in which they were learned."""
-        with self._errors():
+        with self._db.errors():
             return [str(row[0]) for row in self._db.execute("SELECT name FROM tasks ORDER BY id")]
 
     def has_session(self, session: str) -> bool:
         """Tell whether a session has been written."""
-        with self._errors():
+        with self._db.errors():
             return self._db.execute("SELECT 1 FROM sessions WHERE id = ?", (session,)).fetchone() is not None
 
     def known(self, checksums: Sequence[str]) -> set[str]:
         """Return which of the checksums the memory has ever seen, removed structures included."""
-        with self._errors():
+        with self._db.errors():
             seen = {str(row[0]) for row in self._db.execute("SELECT checksum FROM structures")}
         return seen.intersection(checksums)
 
@@ -255,7 +222,7 @@ class Memory:
         Raises:
             DataError: the file is damaged; names the first structure.
         """
-        with self._errors():
+        with self._db.errors():
             result = self._db.execute("PRAGMA integrity_check").fetchone()[0]
         if result != "ok":
             raise DataError(f"{self.path}: damaged: {result}")
@@ -274,7 +241,7 @@ class Memory:
             DataError: a change of an unknown or removed structure, additions without a task, a full disk…;
                 nothing is written then.
         """
-        with self._errors(), self._transaction():
+        with self._db.errors(), self._db.transaction():
             return self._write(update)
 
     def rehearse(self, update: Update) -> None:
@@ -283,7 +250,7 @@ class Memory:
         Raises:
             DataError: as :meth:`commit`.
         """
-        with self._errors(), self._transaction(keep=False):
+        with self._db.errors(), self._db.transaction(keep=False):
             self._write(update)
 
     def _write(self, update: Update) -> bool:
@@ -356,43 +323,6 @@ class Memory:
             "INSERT INTO events (structure, session, status, factor, reason) VALUES (?, ?, ?, ?, ?)",
             (number, session, state.status, state.factor, state.reason),
         )
-
-    @contextmanager
-    def _transaction(self, *, keep: bool = True) -> Iterator[None]:
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-            self._db.execute("COMMIT" if keep else "ROLLBACK")
-        except BaseException:
-            if self._db.in_transaction:
-                self._db.execute("ROLLBACK")
-            raise
-
-    @contextmanager
-    def _errors(self) -> Iterator[None]:
-        try:
-            yield
-        except sqlite3.Error as error:
-            raise DataError(f"{self.path}: {_explain(error)}") from error
-
-
-def _statements(script: str) -> Iterator[str]:
-    """Cut a script into statements: executescript() would end the transaction."""
-    statement = ""
-    for line in script.splitlines():
-        statement += line + "\n"
-        if sqlite3.complete_statement(statement):
-            yield statement
-            statement = ""
-
-
-def _explain(error: sqlite3.Error) -> str:
-    text = str(error)
-    if "not a database" in text:
-        return "not a memory file"
-    if "locked" in text:
-        return "in use by another process"
-    return f"cannot be read or written ({text})"
 
 
 def _now() -> str:

@@ -31,13 +31,6 @@ class PowerLaw:
     slope: float
     exponent: float
 
-    @property
-    def abc(self) -> tuple[float, float, float]:
-        """The coefficients of a + b n^c; infinite at c = 0."""
-        with np.errstate(divide="ignore", invalid="ignore"):
-            b = float(np.divide(self.slope, self.exponent))
-        return self.level - b, b, self.exponent
-
     def __call__(self, n: float | np.ndarray) -> np.ndarray:
         """Evaluate r(n)."""
         return np.asarray(self.level + self.slope * _basis(np.asarray(n, dtype=float), self.exponent))

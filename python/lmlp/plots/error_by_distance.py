@@ -12,7 +12,7 @@ from lmlp.plots.style import PALETTE, new_figure, plain_log_ticks, style
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-MOST = 8  # colors of the palette
+_MOST = 8  # colors of the palette
 
 
 def plot_error_by_distance(curves: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> Figure:
@@ -21,7 +21,7 @@ def plot_error_by_distance(curves: Mapping[str, tuple[np.ndarray, np.ndarray]]) 
     Args:
         curves: element -> (distances in Å, RMSE in eV/Å), one entry per bin.
     """
-    items = sorted(curves.items(), key=lambda item: -float(item[1][1].max()))[:MOST]
+    items = sorted(curves.items(), key=lambda item: -float(item[1][1].max()))[:_MOST]
     with style():
         figure = new_figure(4.6, 4.2)
         axes = figure.subplots()

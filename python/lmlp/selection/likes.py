@@ -9,8 +9,8 @@ import torch
 
 from lmlp.dataset.store import Store
 
-NEIGHBORS = 8
-ENOUGH = 2 * NEIGHBORS  # structures to compare with
+_NEIGHBORS = 8
+ENOUGH = 2 * _NEIGHBORS  # structures to compare with
 _BATCH = 16
 _INPUTS = 16
 _MOST = 5000  # more of them are drawn from
@@ -50,13 +50,13 @@ def find_likes(points: np.ndarray, pool: np.ndarray) -> Likes:
     """
     n = len(points)
     if len(pool) < ENOUGH:
-        return Likes(np.full((n, NEIGHBORS), -1), np.ones(n))
+        return Likes(np.full((n, _NEIGHBORS), -1), np.ones(n))
     if len(pool) > _MOST:
         pool = np.sort(np.random.default_rng(0).choice(pool, _MOST, replace=False))
     others = torch.from_numpy(points[pool])
     place = np.full(n, -1)
     place[pool] = np.arange(len(pool))
-    near, reach = np.empty((n, NEIGHBORS), np.int64), np.empty(n)
+    near, reach = np.empty((n, _NEIGHBORS), np.int64), np.empty(n)
     for start in range(0, n, _ROWS):
         rows = slice(start, start + _ROWS)
         distances = torch.cdist(
@@ -64,7 +64,7 @@ def find_likes(points: np.ndarray, pool: np.ndarray) -> Likes:
         )
         own = np.flatnonzero(place[rows] >= 0)
         distances[own, place[rows][own]] = torch.inf
-        values, indices = distances.topk(NEIGHBORS, dim=1, largest=False)
+        values, indices = distances.topk(_NEIGHBORS, dim=1, largest=False)
         near[rows], reach[rows] = pool[indices.numpy()], values[:, -1].numpy()
     usual = np.maximum(np.median(reach[near], axis=1), np.finfo(float).tiny)
     return Likes(near, np.maximum(reach / usual, 1.0))
@@ -78,7 +78,7 @@ def likes_by_task(points: np.ndarray, tasks: np.ndarray, pool: np.ndarray) -> Li
         tasks: number of each structure's task ``[n]``.
         pool: structures that have likes and are likes.
     """
-    near, remoteness = np.full((len(points), NEIGHBORS), -1), np.ones(len(points))
+    near, remoteness = np.full((len(points), _NEIGHBORS), -1), np.ones(len(points))
     for task in np.unique(tasks[pool]):
         mine = pool[tasks[pool] == task]
         found = find_likes(points[mine], np.arange(len(mine)))

@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from ase import Atoms
+from lmlp import LMLPCalculator
 
-from tests.models import write_random_model
+from tests.models import random_crystal, write_random_model
 
 
 @pytest.fixture(scope="session")
@@ -19,3 +21,15 @@ def model_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def one_member_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("models") / "single.pt"
     return write_random_model(path, "eeacsf-153", ["H", "C", "O"], members=1)
+
+
+@pytest.fixture
+def calculator(model_path: Path) -> LMLPCalculator:
+    return LMLPCalculator(model_path)
+
+
+@pytest.fixture
+def crystal(calculator: LMLPCalculator) -> Atoms:
+    atoms = random_crystal(["H", "C", "O"])
+    atoms.calc = calculator
+    return atoms

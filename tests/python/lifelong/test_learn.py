@@ -7,28 +7,21 @@ import numpy as np
 import pytest
 import torch
 from lmlp.cli.app import app
-from lmlp.dataset.arrays import make_dataset
-from lmlp.dataset.store import Store
-from lmlp.descriptor.compute import Descriptor
-from lmlp.descriptor.presets import make_preset, preset_names
-from lmlp.errors import ConfigError, DataError, UnknownElementError
+from lmlp.errors import ConfigError, DataError
 from lmlp.evaluation import evaluate
 from lmlp.export.model_file import read_model_file
-from lmlp.export.random_model import RandomModelOptions, random_model
 from lmlp.export.writing import write_model_file
 from lmlp.io import read_structures, write_structures
 from lmlp.lifelong.base import load_model
-from lmlp.lifelong.continuation import Options, continued_map, continued_potential, extended_elements
 from lmlp.lifelong.learn import learn, make_learn_config, report_path
 from lmlp.lifelong.memory import Memory
 from lmlp.lifelong.regularization import ElasticWeights
 from lmlp.training import Observer, train
-from lmlp.training.config import make_config
 from typer.testing import CliRunner
 
 from tests.python.lifelong.oxygen import learn_values, oxygen, prepared_session, with_hydrogen
 from tests.python.training.test_resume import _same_model
-from tests.python.training.toy import SPEC, clusters, label, settings
+from tests.python.training.toy import label, settings
 
 
 def _predict(model, structures):
@@ -147,44 +140,6 @@ def test_forgetting_beyond_the_limit_is_refused(start):
     assert not (start / "model.memory").exists()
 
 
-def test_elements_that_the_descriptor_cannot_carry(trained, start):
-    base = read_model_file(start / "model.pt")
-    with pytest.raises(UnknownElementError, match="Au: the model's element table h-xe does not reach"):
-        extended_elements(base, [8, 79])
-    rows = [{"kind": "radial", "weight": "O", "eta": 0.1}]
-    mode = {"type": "ACSF", "cutoff": 3.5, "radial": "gaussian_bump", "scaling": "linear", "functions": rows}
-    with pytest.raises(UnknownElementError, match="H: the model's symmetry functions are of element mode"):
-        extended_elements(replace(base, descriptor=mode), [1])
-    counting = {**base.descriptor, "functions": [f for f in SPEC["functions"] if f["weight"] == "1"]}
-    with pytest.raises(UnknownElementError, match="see no difference between O and H"):
-        extended_elements(replace(base, descriptor=counting), [1])
-    assert extended_elements(base, [1, 8, 16]) == [8, 1, 16]
-    write_structures(start / "new.xyz", [replace(oxygen(1)[0], numbers=np.array([79, 8, 8, 8], np.int32))])
-    with pytest.raises(UnknownElementError, match="table h-xe"):
-        learn(make_learn_config(learn_values(start)))
-
-
-def test_first_model_for_elements_to_come(tmp_path):
-    write_structures(tmp_path / "train.xyz", oxygen(8))
-    small = [f"--set=descriptor.options.{o}" for o in ("n_radial=3", "n_angular=2", "l_max=1")]
-    options = ["--epochs=1", "--members=1", "--hidden=4", "--threads=1", *small]
-    data = ["--data", str(tmp_path / "train.xyz"), "-o"]
-    for name, more in {"closed.pt": [], "open.pt": ["--open-elements"]}.items():
-        result = CliRunner().invoke(app, ["train", *data, str(tmp_path / name), *options, *more])
-        assert result.exit_code == 0, result.output
-    with pytest.raises(UnknownElementError, match="--open-elements"):
-        extended_elements(read_model_file(tmp_path / "closed.pt"), [8, 1])
-    assert extended_elements(read_model_file(tmp_path / "open.pt"), [8, 1, 79]) == [8, 1, 79]
-    for preset in preset_names():
-        options = {"preset": preset, "open_elements": True, "options": {"table": "h-xe"}}
-        d = make_config({"data": "x", "output": "y", "descriptor": options}).descriptor
-        spec = make_preset(d.preset, ["O"], **d.preset_options)
-        assert spec["table"] == "h-xe"  # what is given comes first
-        assert len({f["weight"] for f in spec["functions"] if f["kind"] == "radial"}) > 1
-    with pytest.raises(ConfigError, match="open_elements belongs to presets"):
-        settings(tmp_path, oxygen(2), descriptor={"open_elements": True})
-
-
 def test_without_memory_or_with_known_data(start):
     with pytest.raises(DataError, match=r"no such memory file.*--old .*train.xyz"):
         learn(make_learn_config(learn_values(start, old=[])))
@@ -282,27 +237,6 @@ def test_a_bounded_memory_says_what_it_drops(start):
         assert [sum(e.task == t for e in kept) for t in memory.tasks()] == [10, 10]
         assert sum(e.role == "check" for e in kept) == 3
         assert len(memory.entries("removed")) == 40
-
-
-def test_the_continued_model_is_the_model(tmp_path):
-    """Members with their own scale and shift, as imported ones have, are carried over exactly."""
-    structures = [s for s in clusters(12) if {1, 8} <= set(s.numbers.tolist())]
-    model = random_model(SPEC, ["H", "O"], RandomModelOptions(n_members=3, hidden_layers=[5, 4]))
-    rng = np.random.default_rng(0)
-    model = replace(model, scale=model.scale * rng.uniform(0.5, 2.0, model.scale.shape))
-    model = replace(model, shift=model.shift + rng.normal(0, 0.1, model.shift.shape))
-    dataset = make_dataset(structures, [1, 8])
-    store = Store(dataset, Descriptor(model.descriptor, ["H", "O"]), 2**30)
-    write_model_file(model, tmp_path / "a.pt", verify=False)
-    for epsilon in (None, 0.1, 10.0):
-        fixed = continued_map(model, store.moments, epsilon)
-        options = Options(dtype=torch.float64)
-        potential = continued_potential(model, [1, 8], model.atomic_energies, fixed, options)
-        write_model_file(potential.to_model_data(), tmp_path / "b.pt", verify=False)
-        (a, fa), (b, fb) = (_predict(tmp_path / f"{k}.pt", structures) for k in "ab")
-        # measured: 4e-16 eV and 6e-15 eV/Å
-        assert np.abs(a - b).max() < 1e-12
-        assert max(np.abs(x - y).max() for x, y in zip(fa, fb, strict=True)) < 1e-12
 
 
 def test_command(start, monkeypatch):

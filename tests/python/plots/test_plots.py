@@ -39,7 +39,7 @@ def test_parity(data, count: int, quantity: str, unit: str, tmp_path: Path) -> N
     figure = plots.plot_parity(reference[:count], (reference + errors)[:count], quantity)
     text = labels(figure)
     assert f"({unit})" in text
-    rmse = 1e3 * metrics.rmse(errors[:count])
+    rmse = 1e3 * metrics.summarize(errors[:count]).rmse
     assert f"RMSE {rmse:.3g} m{unit}" in text
     assert f"n = {count:,}" in text
     plots.save(figure, tmp_path / "parity.png")
