@@ -88,16 +88,14 @@ def session_plan(session: Session, context: Context) -> Learning:
     c, saved = session.config, session.saved
     say = context.observer.on_message
     fingerprint = session.dataset.fingerprint()
-    if saved is not None:
-        check_saved(saved, c, fingerprint)
+    check_saved(saved, c, fingerprint)
     found = None if saved is None else FixedParts.restored(saved)
     shortest = _shortest(session) if found is None else found.shortest_distances
     baseline = _baseline(session, shortest) if found is None else found.baseline
     session = replace(session, dataset=without_baseline(session.dataset, baseline, say))
     split, n_draws = _split(session, context)
     who = roles(split, session.task_of)
-    if saved is not None:
-        check_roles(saved, c, who)
+    check_roles(saved, c, who)
     free_atoms = _free_atoms(session, split, context) if found is None else found.free_atoms
     if saved is None:
         potential, store, limits = _continued(session)

@@ -94,8 +94,7 @@ def fresh_plan(c: TrainConfig, context: Context) -> Plan:
     dataset, n_held_out = read_dataset(_sources(c), context.observer, context.workers.together)
     check_elements(dataset.counts[: len(dataset) - n_held_out], dataset.elements)
     fingerprint = dataset.fingerprint()
-    if saved is not None:
-        check_saved(saved, c, fingerprint)
+    check_saved(saved, c, fingerprint)
     found = None if saved is None else FixedParts.restored(saved)
     shortest = _shortest(c, dataset, n_held_out) if found is None else found.shortest_distances
     baseline = new_baseline(c, dataset.elements, shortest) if found is None else found.baseline
@@ -104,8 +103,7 @@ def fresh_plan(c: TrainConfig, context: Context) -> Plan:
         dataset, n_held_out, Shares(c.valid_fraction, c.holdout_fraction, c.model.members, c.seed), say
     )
     who = roles(split, free_atoms=dataset.free_atoms)
-    if saved is not None:
-        check_roles(saved, c, who)
+    check_roles(saved, c, who)
     free_atoms = new_free_atoms(c, dataset, split, say) if found is None else found.free_atoms
 
     n_known = len(dataset) - (len(split.holdout) if c.valid else 0)

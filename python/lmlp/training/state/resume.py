@@ -30,12 +30,19 @@ _FREE = (
 )
 
 
-def check_saved(saved: dict[str, Any], config: RunConfig, fingerprint: str) -> None:
+def check_saved(saved: dict[str, Any] | None, config: RunConfig, fingerprint: str) -> None:
     """Refuse a checkpoint of other data or settings.
+
+    Args:
+        saved: the checkpoint; None: there is nothing to agree with.
+        config: settings.
+        fingerprint: of the data.
 
     Raises:
         ConfigError: names what differs.
     """
+    if saved is None:
+        return
     if saved["fingerprint"] != fingerprint:
         files = ", ".join(map(str, config.data_files))
         raise ConfigError(
@@ -75,17 +82,19 @@ def roles(
     return {"digest": digest.hexdigest(), "holdout": held_out, "free": free}
 
 
-def check_roles(saved: dict[str, Any], config: RunConfig, now: dict[str, Any]) -> None:
+def check_roles(saved: dict[str, Any] | None, config: RunConfig, now: dict[str, Any]) -> None:
     """Refuse a checkpoint whose structures had other roles: what was trained on measures no errors.
 
     Args:
-        saved: the checkpoint.
+        saved: the checkpoint; None: there is nothing to agree with.
         config: settings.
         now: from :func:`roles`.
 
     Raises:
         ConfigError: says how many of the structures that are held out now were trained on.
     """
+    if saved is None:
+        return
     before = saved["roles"]
     if before["free"] != now["free"]:
         raise ConfigError(
