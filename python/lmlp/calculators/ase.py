@@ -53,7 +53,8 @@ class LMLPCalculator(Calculator):
         UncertaintyError: the uncertainty of a one-member model, the grade of a model without test errors.
     """
 
-    implemented_properties: ClassVar[list[str]] = [
+    # ASE declares these two for instances
+    implemented_properties: ClassVar[list[str]] = [  # type: ignore[misc]
         "energy",
         "free_energy",
         "energies",
@@ -62,7 +63,7 @@ class LMLPCalculator(Calculator):
         *UNCERTAIN,
     ]
     # neither charges nor magnetic moments enter, see also check_state
-    ignored_changes: ClassVar[set[str]] = {"initial_charges", "initial_magmoms"}
+    ignored_changes: ClassVar[set[str]] = {"initial_charges", "initial_magmoms"}  # type: ignore[misc]
 
     def __init__(
         self,

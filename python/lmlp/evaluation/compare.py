@@ -50,13 +50,14 @@ class StructureResult:
     @property
     def force_errors(self) -> np.ndarray | None:
         """Predicted − reference in eV/Å ``[n, 3]``, None without reference forces."""
-        return None if self.structure.forces is None else self.prediction.forces - self.structure.forces
+        reference = self.structure.forces
+        return None if reference is None else np.asarray(self.prediction.forces - reference)
 
     @property
     def stress(self) -> np.ndarray | None:
         """Predicted stress in eV/Å³ ``[3, 3]``, None without a volume."""
         volume = self.structure.volume
-        return self.prediction.virial / volume if volume > 0.0 else None
+        return np.asarray(self.prediction.virial / volume) if volume > 0.0 else None
 
     @property
     def stress_errors(self) -> np.ndarray | None:
@@ -64,7 +65,7 @@ class StructureResult:
         predicted = self.stress
         if self.structure.stress is None or predicted is None:
             return None
-        return (predicted - self.structure.stress)[[0, 1, 2, 1, 0, 0], [0, 1, 2, 2, 2, 1]]
+        return np.asarray(predicted - self.structure.stress)[[0, 1, 2, 1, 0, 0], [0, 1, 2, 2, 2, 1]]
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 import torch
@@ -36,12 +38,13 @@ def activation(name: str, layer: int, x: Tensor) -> Tensor:
     if name == "bounded-ssilu":
         x = 6.0 * (x / 6.0).tanh() if layer == 0 else x
         name = "ssilu"
-    return {
+    functions: dict[str, Callable[[], Tensor]] = {
         "stanh": lambda: 1.59223 * x.tanh(),
         "tanh": x.tanh,
         "tanhshrink": lambda: x - x.tanh(),
         "ssilu": lambda: 0.838265 * x * (1.0 + (0.5 * x).tanh()),  # exp(-x) overflows, its slope is NaN then
-    }[name]()
+    }
+    return functions[name]()
 
 
 def network_energy(data: ModelData, member: int, element: int, features: Tensor) -> Tensor:
@@ -59,7 +62,7 @@ def network_energy(data: ModelData, member: int, element: int, features: Tensor)
 
 def screened_repulsion(z_a: int, z_b: int, r: Tensor) -> Tensor:
     """Evaluate the universal screened Coulomb energy of two nuclei at r (Å) in eV."""
-    x = r * (z_a**0.23 + z_b**0.23) / 0.4685
+    x = r * float(z_a**0.23 + z_b**0.23) / 0.4685
     phi = (
         0.18175 * (-3.19980 * x).exp()
         + 0.50986 * (-0.94229 * x).exp()
@@ -88,7 +91,7 @@ def baseline_energy(data: ModelData, a: int, b: int, r: Tensor) -> Tensor:
     e0, e1, width = e0.detach(), e1.detach(), outer - inner
     cubic = (-3.0 * e1 + width * e2) / width**2
     quartic = (2.0 * e1 - width * e2) / width**3
-    energy = screened_repulsion(z_a, z_b, r) - e0 + width * e1 / 2.0 - width**2 * e2 / 12.0
+    energy: Tensor = screened_repulsion(z_a, z_b, r) - e0 + width * e1 / 2.0 - width**2 * e2 / 12.0
     if r.item() > inner:
         energy = energy + cubic / 3.0 * (r - inner) ** 3 + quartic / 4.0 * (r - inner) ** 4
     return energy
@@ -103,7 +106,7 @@ def free_atom_energy(data: ModelData, member: int, element: int, vectors: Tensor
     filling = ((1.0 - squares[squares < 1.0]) ** 3).sum() / entry["density"]
     nothing = torch.zeros(data.n_features, dtype=torch.float64)
     alone = data.atomic_energies[element] + network_energy(data, member, element, nothing)
-    return (entry["energy"] - alone) * (1.0 - filling.clamp(max=1.0)) ** 3
+    return cast(Tensor, (entry["energy"] - alone) * (1.0 - filling.clamp(max=1.0)) ** 3)
 
 
 def reference_results(data: ModelData, environments: Environments, species: np.ndarray) -> MemberResults:

@@ -155,7 +155,7 @@ def keep_networks(learned: ModelData, base: ModelData, species: Sequence[int]) -
     kept = list(species)
 
     def joined(new: np.ndarray, old: np.ndarray) -> np.ndarray:
-        result = new.copy()
+        result: np.ndarray = new.copy()
         result[:, kept] = old[:, kept]
         return result
 

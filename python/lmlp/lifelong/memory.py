@@ -152,7 +152,7 @@ class Memory:
         return int(self._db.execute(f"PRAGMA {name}").fetchone()[0])
 
     def _has_tables(self) -> bool:
-        return self._db.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()[0] > 0
+        return bool(self._db.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()[0] > 0)
 
     def close(self) -> None:
         """Close the file."""

@@ -238,7 +238,7 @@ class Run:
         kinds = [k for k, e in enumerate(self.dataset.elements) if e not in given]
         names = [self.dataset.elements[k] for k in kinds]
         free = np.array([block[e]["energy"] if e in block else np.nan for e in names])
-        result = own.copy()
+        result: np.ndarray = own.copy()
         result[kinds] = anchored_energies(self.dataset.counts[:, kinds], own[kinds], free)
         return result
 
@@ -352,7 +352,7 @@ class Run:
     def _with_energy(self) -> np.ndarray:
         """Return the structures whose energies the model may know."""
         rows = np.arange(len(self.dataset) - self._n_external())
-        return rows[np.isfinite(self.dataset.energies[rows])]
+        return np.asarray(rows[np.isfinite(self.dataset.energies[rows])])
 
     # Training -------------------------------------------------------------------------------------
 
