@@ -15,6 +15,7 @@ from lmlp.calculators.backends import ModelFacts
 from lmlp.calculators.engine import DEFAULTS, Engine, make_engine
 from lmlp.calculators.memory import Calculation, Memory, find_changes
 from lmlp.calculators.prediction import Prediction, predict
+from lmlp.calculators.results import results_of
 from lmlp.errors import InvalidArgumentError
 
 # Attributes that copies and pickles do not carry; ASE makes the last one.
@@ -233,11 +234,7 @@ class LMLPCalculator(Calculator):
         uncertainty = engine.parameters["uncertainty"] or any(name in UNCERTAIN for name in wanted)
         atoms = atoms.copy()
         prediction = self._predict(atoms, engine, uncertainty=uncertainty)
-        results = _results(prediction)
-        if atoms.cell.rank == 3:
-            stress = prediction.virial / atoms.cell.volume
-            stress = 0.5 * (stress + stress.T)
-            results["stress"] = stress[[0, 1, 2, 1, 0, 0], [0, 1, 2, 2, 2, 1]]
+        results = results_of(prediction, atoms.cell)
         self._memory.keep(Calculation(engine, started, self._memory.now(), atoms, results))
 
     def _check_wanted(self, atoms: Atoms, wanted: Sequence[str], engine: Engine) -> None:
@@ -305,21 +302,3 @@ class LMLPCalculator(Calculator):
 
 def _copy(value: Any) -> Any:
     return value.copy() if isinstance(value, np.ndarray) else value
-
-
-def _results(prediction: Prediction) -> dict[str, Any]:
-    results: dict[str, Any] = {
-        "energy": prediction.energy,
-        "free_energy": prediction.energy,
-        "energies": prediction.energies,
-        "forces": prediction.forces,
-    }
-    uncertainty = prediction.uncertainty
-    if uncertainty is not None:
-        results["energy_uncertainty"] = uncertainty.energy
-        results["forces_uncertainty"] = uncertainty.forces
-        results["energy_std"] = uncertainty.energy_std
-        results["forces_std"] = uncertainty.forces_std
-        if uncertainty.grade is not None:
-            results["grade"] = uncertainty.grade
-    return results

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lmlp.descriptor.compute import element_weights, normalize_spec
 from lmlp.descriptor.correlation_preset import (
     correlation_rows,
     growing_centers,
@@ -16,6 +15,7 @@ from lmlp.descriptor.correlation_preset import (
 )
 from lmlp.descriptor.preset_options import check_options
 from lmlp.descriptor.ranges import first_centers
+from lmlp.descriptor.spec import element_weights, normalize_spec
 from lmlp.elements import atomic_number, default_table, element_table
 from lmlp.errors import InvalidArgumentError
 

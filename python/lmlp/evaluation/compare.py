@@ -9,16 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from lmlp.calculators.backends import Backend, ModelFacts, SpeciesTable, open_backend
-from lmlp.calculators.prediction import Prediction, check_distances, predict_many
-from lmlp.environments import Environments
-from lmlp.errors import DataError, LMLPError
-from lmlp.neighbors import find_neighbors
+from lmlp.calculators.backends import Backend, ModelFacts, open_backend
+from lmlp.calculators.many import predict_structures
+from lmlp.calculators.prediction import Prediction
+from lmlp.errors import DataError
+from lmlp.evaluation.words import in_a_line, in_words
 from lmlp.structure import Structure
 from lmlp.structure.free_atoms import is_free_atom
-
-# Numbers in the largest array of one batch (members × pairs × 3): 64 MiB.
-BATCH_SIZE = 1 << 23
 
 
 @dataclass(frozen=True)
@@ -68,9 +65,9 @@ class StructureResult:
         return np.asarray(predicted - self.structure.stress)[[0, 1, 2, 1, 0, 0], [0, 1, 2, 2, 2, 1]]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Evaluation:
-    """A model on reference structures.
+    """A model on reference structures; ``print`` shows the errors.
 
     Attributes:
         facts: of the model.
@@ -99,6 +96,12 @@ class Evaluation:
 
         return metrics(self)
 
+    def __str__(self) -> str:
+        return in_words(self.metrics())
+
+    def __repr__(self) -> str:
+        return in_a_line(self.metrics())
+
 
 def evaluate(
     model: str | Path | Backend,
@@ -124,42 +127,16 @@ def evaluate(
     labeled = [(name, structure) for name, structures in groups.items() for structure in structures]
     if not labeled:
         raise DataError("no structures to evaluate")
-    species_of = SpeciesTable(backend.facts)
-    uncertainty = backend.facts.n_members > 1
+    predictions = predict_structures(
+        backend,
+        [structure for _, structure in labeled],
+        [structure.source or "structure" for _, structure in labeled],
+        uncertainty=backend.facts.n_members > 1,
+        threads=threads,
+    )
     results: list[StructureResult] = []
-    batch: list[tuple[Environments, np.ndarray]] = []
-
-    def finish() -> None:
-        waiting = labeled[len(results) : len(results) + len(batch)]
-        predictions = predict_many(backend, batch, uncertainty=uncertainty)
-        for (name, structure), prediction in zip(waiting, predictions, strict=True):
-            results.append(StructureResult(structure, name, prediction))
-        batch.clear()
+    for (name, structure), prediction in zip(labeled, predictions, strict=True):
+        results.append(StructureResult(structure, name, prediction))
         if progress is not None:
             progress(len(results))
-
-    size = 0
-    for _, structure in labeled:
-        item = _prepare(structure, species_of, backend.facts.cutoff, threads)
-        cost = 3 * item[0].n_pairs * backend.facts.n_members
-        if batch and size + cost > BATCH_SIZE:
-            finish()
-            size = 0
-        batch.append(item)
-        size += cost
-    finish()
     return Evaluation(backend.facts, results)
-
-
-def _prepare(
-    structure: Structure, species_of: SpeciesTable, cutoff: float, threads: int
-) -> tuple[Environments, np.ndarray]:
-    try:
-        species = species_of(structure.numbers)
-        environments = find_neighbors(
-            structure.positions, structure.cell, structure.pbc, cutoff, n_threads=threads
-        )
-        check_distances(environments)
-    except LMLPError as error:
-        raise type(error)(f"{structure.source or 'structure'}: {error}") from None
-    return environments, species

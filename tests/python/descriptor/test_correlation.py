@@ -11,11 +11,12 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from lmlp.descriptor.compute import Descriptor, element_weights, normalize_spec
+from lmlp.descriptor.compute import Descriptor
 from lmlp.descriptor.correlation_preset import couplings, growing_centers, independent_channels
 from lmlp.descriptor.presets import make_preset, prune
 from lmlp.descriptor.reference import ReferenceDescriptor
 from lmlp.descriptor.reference_correlation import sphere_points
+from lmlp.descriptor.spec import element_weights, normalize_spec
 from lmlp.errors import InvalidArgumentError, UnknownElementError
 
 from . import inputs
