@@ -26,6 +26,10 @@ UNCERTAIN = ("energy_uncertainty", "forces_uncertainty", "energy_std", "forces_s
 class LMLPCalculator(Calculator):
     """Compute energies, forces and stress of a model file, with uncertainties on request.
 
+    >>> atoms.calc = lmlp.LMLPCalculator("model.pt", uncertainty=True)
+    >>> atoms.get_forces().shape
+    (3, 3)
+
     Results, in eV, eV/Å and eV/Å³ (tension positive, Voigt xx yy zz yz xz xy):
 
     - ``energy``, ``free_energy`` (the same), ``energies`` ``[n]``, ``forces`` ``[n, 3]``, and where there are

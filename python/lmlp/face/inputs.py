@@ -1,11 +1,14 @@
-"""Reference data of the face: names of files, ``ase.Atoms``, or both."""
+"""Reference data of the face: files, ``ase.Atoms``, and structures that were read before."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
+
+from ase import Atoms
 
 from lmlp.errors import DataError, InvalidArgumentError
 from lmlp.io import DataKeys, read_structures, write_structures
@@ -14,10 +17,8 @@ from lmlp.io.keys import LABELS, candidates
 from lmlp.io.write import left_out
 from lmlp.structure import Structure
 
-if TYPE_CHECKING:
-    from ase import Atoms
-
-    Data: TypeAlias = str | Path | Atoms | Iterable[str | Path | Atoms]
+One: TypeAlias = str | Path | Atoms | Structure
+Data: TypeAlias = One | Iterable[One]
 
 _NOT_LABELS = ("weights", "units")  # keys that hold for what is written here too
 
@@ -26,28 +27,36 @@ def read_sets(data: Data, keys: DataKeys, name: str = "data") -> dict[str, list[
     """Read data.
 
     Args:
-        data: files and ``ase.Atoms``.
+        data: files, ``ase.Atoms``, structures.
         keys: names of the labels.
-        name: of the ``Atoms``, for messages.
+        name: of what is no file, for messages.
 
     Returns:
-        the structures of each file by its name, and of all ``Atoms`` under ``name``.
+        the structures of each file by its name, and all others under ``name``.
 
     Raises:
         DataError, GeometryError, UnknownElementError: as :func:`lmlp.io.read_structures`.
-        InvalidArgumentError: neither a file nor ``Atoms``.
+        InvalidArgumentError: something else.
     """
-    files, atoms = _divided(data, name)
-    sets = {str(file): read_structures(file, keys) for file in files}
-    if atoms:
-        sets[name] = structures_of(atoms, keys, name=name)
+    items = listed(data, name)
+    sets = {str(file): read_structures(file, keys) for file in files_among(items)}
+    others = [item for item in items if not isinstance(item, (str, Path))]
+    if others:
+        sets[name] = []
+        for read, group in groupby(others, lambda item: isinstance(item, Structure)):
+            part = list(group)
+            if read:
+                sets[name] += [item for item in part if isinstance(item, Structure)]
+            else:
+                atoms = [item for item in part if isinstance(item, Atoms)]
+                sets[name] += structures_of(atoms, keys, name=name)
     return sets
 
 
 def as_files(
     sets: Mapping[str, Data | None], keys: Mapping[str, Any], folder: Path
 ) -> tuple[dict[str, list[str]], dict[str, Any]]:
-    """Return names of files with the data; where there are ``Atoms``, all is written to ``folder``.
+    """Return names of files with the data; where not all are files, all is written to ``folder``.
 
     Args:
         sets: data by the name of the setting; None where there are none.
@@ -60,13 +69,12 @@ def as_files(
     Raises:
         DataError: something that ``Atoms`` hold and a file cannot; what :func:`read_sets` raises.
     """
-    given = {name: data for name, data in sets.items() if data is not None}
-    divided = {name: _divided(data, name) for name, data in given.items()}
-    if not any(atoms for _, atoms in divided.values()):
-        return {name: [str(file) for file in files] for name, (files, _) in divided.items()}, dict(keys)
+    given = {name: listed(data, name) for name, data in sets.items() if data is not None}
+    if all(len(files_among(items)) == len(items) for items in given.values()):
+        return {name: [str(file) for file in items] for name, items in given.items()}, dict(keys)
     result = {}
-    for name, data in given.items():
-        structures = [s for part in read_sets(data, DataKeys(**keys), name).values() for s in part]
+    for name, items in given.items():
+        structures = [s for part in read_sets(items, DataKeys(**keys), name).values() for s in part]
         path = folder / f"{name}.xyz"
         structures = [_only_labels(s) for s in structures]
         lost = left_out(path, structures)
@@ -77,22 +85,30 @@ def as_files(
     return result, {key: keys[key] for key in _NOT_LABELS if key in keys}
 
 
-def _divided(data: Data, name: str) -> tuple[list[str | Path], list[Atoms]]:
-    """Return the files and the ``Atoms`` among data."""
-    if isinstance(data, (str, Path)) or hasattr(data, "positions"):
-        data = [data]  # type: ignore[list-item]
+def listed(data: Data, name: str) -> list[One]:
+    """Return data as a list.
+
+    Raises:
+        InvalidArgumentError: something that is neither a file nor a structure.
+        DataError: nothing.
+    """
+    if isinstance(data, (str, Path, Atoms, Structure)):
+        return [data]
     try:
-        items: Sequence[Any] = list(data)
+        items = list(data)
     except TypeError:
         raise InvalidArgumentError(f"{name}: give names of files or ase.Atoms; got {data!r}") from None
-    files = [item for item in items if isinstance(item, (str, Path))]
-    atoms = [item for item in items if hasattr(item, "positions") and hasattr(item, "calc")]
-    if len(files) + len(atoms) < len(items):
-        odd = next(x for x in items if not isinstance(x, (str, Path)) and not hasattr(x, "calc"))
-        raise InvalidArgumentError(f"{name}: give names of files or ase.Atoms; got {odd!r}")
     if not items:
         raise DataError(f"{name}: no structures given")
-    return files, atoms
+    odd = [item for item in items if not isinstance(item, (str, Path, Atoms, Structure))]
+    if odd:
+        raise InvalidArgumentError(f"{name}: give names of files or ase.Atoms; got {odd[0]!r}")
+    return items
+
+
+def files_among(items: Sequence[One]) -> list[str | Path]:
+    """Return the names of files among data."""
+    return [item for item in items if isinstance(item, (str, Path))]
 
 
 def _only_labels(structure: Structure) -> Structure:

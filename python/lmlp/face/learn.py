@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lmlp.errors import ConfigError, ForgettingError
-from lmlp.face.inputs import Data, as_files
+from lmlp.face.inputs import Data, One, as_files, files_among, listed
 from lmlp.face.model import Model
 from lmlp.face.observer import observer_of
 from lmlp.face.places import run_folder
@@ -84,15 +84,16 @@ def learn(
         raise ConfigError("lmlp.learn: resume: name the output whose session is meant")
     fields = {**LearnConfig.model_fields, **TrainConfig.model_fields}
     values = nested(settings, [name for name in fields if name not in _OWN], "lmlp.learn")
+    new = listed(data, "data")
     hears = observer_of(observer, progress=progress)
     with run_folder() as folder:
-        files, values["keys"] = as_files({"data": data, "old": old}, values.get("keys", {}), folder)
+        files, values["keys"] = as_files({"data": new, "old": old}, values.get("keys", {}), folder)
         values |= {
             **files,
             "start": str(model.file() if isinstance(model, Model) else model),
             "memory": str(memory),
             "output": str(folder / "model.pt" if output is None else output),
-            "task": _task(task, data),
+            "task": _name(new) if task is None else task,
         }
         with _claimed(values, resume=resume, force=force) as config, _explained(config):
             outcome = run(config, observer=hears, resume=resume, started=started)
@@ -108,13 +109,12 @@ def learn(
     return learned
 
 
-def _task(task: str | None, data: Data) -> str:
-    first = data if isinstance(data, (str, Path)) or hasattr(data, "positions") else next(iter(data), None)
-    if task is not None:
-        return task
-    if isinstance(first, (str, Path)):
-        return Path(first).name.partition(".")[0]
-    raise ConfigError("lmlp.learn: task: give a name to the new data, which have no file")
+def _name(items: Sequence[One]) -> str:
+    """Return the name of data: that of their first file."""
+    files = files_among(items)
+    if len(files) < len(items):
+        raise ConfigError("lmlp.learn: task: give a name to the new data, which are not all files")
+    return Path(files[0]).name.partition(".")[0]
 
 
 @contextmanager

@@ -111,8 +111,8 @@ class Model:
         """Compute energy, forces, stress and uncertainties; the same numbers as ``LMLPCalculator``.
 
         >>> result = model.predict(atoms)
-        >>> result.energy, result.grade  # doctest: +SKIP
-        (-470.1, 1.3)
+        >>> result.forces.shape, result.grade >= 1
+        ((3, 3), True)
 
         Args:
             atoms: one structure or many (``ase.Atoms``), in Å.
@@ -150,7 +150,8 @@ class Model:
     ) -> np.ndarray | list[np.ndarray]:
         """Compute the symmetry functions of each atom, as the model has them.
 
-        >>> model.features(atoms).shape == (3, model.n_features)
+        >>> features = model.features(atoms)
+        >>> features.shape == (3, model.n_features)
         True
 
         Args:
@@ -240,7 +241,8 @@ def _is_one(atoms: AtomsLike | Iterable[AtomsLike]) -> TypeGuard[AtomsLike]:
 def load(path: str | Path) -> Model:
     """Read a model file, or the present model of a training checkpoint.
 
-    >>> lmlp.load("model.pt").elements
+    >>> model = lmlp.load("model.pt")
+    >>> model.elements
     ('H', 'O')
 
     Args:

@@ -68,4 +68,4 @@ def observer_of(observer: Observer | None, *, progress: bool) -> Observer:
 
 
 def _milli(value: float | None) -> str:
-    return "–" if value is None else f"{1e3 * value:.3g}"
+    return "–" if value is None else f"{1e3 * value:.1f}"

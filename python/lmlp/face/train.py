@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from lmlp.errors import ConfigError, DivergedError, OutputError, TrainingError
 from lmlp.export.model_file import write_model_file
-from lmlp.face.inputs import Data, as_files
+from lmlp.face.inputs import Data, as_files, listed
 from lmlp.face.model import Model
 from lmlp.face.observer import observer_of
 from lmlp.face.places import run_folder
@@ -76,7 +76,9 @@ def train(
     values = nested(settings, known, "lmlp.train")
     hears = observer_of(observer, progress=progress)
     with run_folder() as folder:
-        files, values["keys"] = as_files({"data": data, "valid": valid}, values.get("keys", {}), folder)
+        files, values["keys"] = as_files(
+            {"data": listed(data, "data"), "valid": valid}, values.get("keys", {}), folder
+        )
         values |= {**files, "output": str(folder / "model.pt" if output is None else output)}
         config = make_config(values, "lmlp.train")
         with locked(beside(config.output, ""), hears.on_message), _explained(config, keep=output is not None):
