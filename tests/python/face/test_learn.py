@@ -100,6 +100,7 @@ def test_interrupted_and_resumed(folder: Path) -> None:
 
 def test_refused(folder: Path) -> None:
     shifted = [replace(s, forces=-s.forces, energy=s.energy + 3.0) for s in clusters(24, seed=4)]
+    model = lmlp.train("train.xyz", **{**SETTINGS, "epochs": 60})
     wild = {
         "max_forgetting": 0.1,
         "balance": 0.0,
@@ -108,7 +109,7 @@ def test_refused(folder: Path) -> None:
         "epochs": 40,
     }
     with pytest.raises(ForgettingError, match=r"forgetting of .* exceeds 10\.0 %") as refused:
-        lmlp.learn("model.pt", shifted, memory="m.memory", task="shifted", **{**SESSION, **wild})
+        lmlp.learn(model, shifted, memory="m.memory", task="shifted", **{**SESSION, **wild})
     assert isinstance(refused.value.model, lmlp.Model)
     assert refused.value.report["refused"] is True
     assert not Path("m.memory").exists()
