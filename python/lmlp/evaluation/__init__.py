@@ -6,3 +6,7 @@ from lmlp.evaluation.compare import Evaluation, StructureResult, evaluate
 from lmlp.evaluation.report import Section, write_report
 
 __all__ = ["Evaluation", "Section", "StructureResult", "evaluate", "write_report"]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

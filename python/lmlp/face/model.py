@@ -23,7 +23,6 @@ from lmlp.face.places import file_of
 from lmlp.face.predicted import PredictedProperties, predicted
 from lmlp.files.kinds import MODEL
 from lmlp.files.writing import replacing
-from lmlp.lifelong.base import load_model
 from lmlp.model.data import ModelData
 from lmlp.neighbors import find_neighbors
 
@@ -258,5 +257,7 @@ def load(path: str | Path) -> Model:
     try:
         parse_model_file(content, path)
     except ModelFileError:
+        from lmlp.lifelong.base import load_model
+
         return Model(model_file_bytes(load_model(Path(path))))
     return Model(content, Path(path))
