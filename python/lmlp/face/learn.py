@@ -21,6 +21,7 @@ from lmlp.lifelong.base import session_config
 from lmlp.lifelong.config import LearnConfig
 from lmlp.lifelong.learn import learn as run
 from lmlp.lifelong.outputs import in_place, learn_inputs, learn_outputs
+from lmlp.model.torch_fork import safe_after_fork
 from lmlp.training import Observer, TrainConfig
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 _OWN = ("start", "data", "old", "output", "memory", "task")
 
 
+@safe_after_fork
 def learn(
     model: Model | str | Path,
     data: Data,

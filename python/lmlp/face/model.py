@@ -24,6 +24,7 @@ from lmlp.face.predicted import PredictedProperties, predicted
 from lmlp.files.kinds import MODEL
 from lmlp.files.writing import replacing
 from lmlp.model.data import ModelData
+from lmlp.model.torch_fork import run_torch
 from lmlp.neighbors import find_neighbors
 
 if TYPE_CHECKING:
@@ -259,5 +260,5 @@ def load(path: str | Path) -> Model:
     except ModelFileError:
         from lmlp.lifelong.base import load_model
 
-        return Model(model_file_bytes(load_model(Path(path))))
+        return Model(run_torch(lambda: model_file_bytes(load_model(Path(path)))))
     return Model(content, Path(path))

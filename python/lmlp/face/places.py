@@ -47,12 +47,12 @@ def _folder(process: int) -> Path:
 
 @contextmanager
 def run_folder() -> Iterator[Path]:
-    """Give a folder for the files of a run; it stays only where an error leaves a checkpoint in it."""
+    """Give a folder for the files of a run; it stays only where an error leaves weights in it."""
     folder = _new_folder("lmlp-run-")
     try:
         yield folder
     except BaseException:
-        if not any(folder.glob("*.checkpoint*")):
+        if not any([*folder.glob("*.checkpoint*"), *folder.glob("*.diverged.pt")]):
             shutil.rmtree(folder, ignore_errors=True)
         raise
     shutil.rmtree(folder, ignore_errors=True)

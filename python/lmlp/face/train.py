@@ -16,6 +16,7 @@ from lmlp.face.places import run_folder
 from lmlp.face.settings import TrainSettings, nested
 from lmlp.files.lock import locked
 from lmlp.files.names import beside, earlier
+from lmlp.model.torch_fork import safe_after_fork
 from lmlp.training import Observer, TrainConfig, make_config
 from lmlp.training import train as run
 from lmlp.training.divergence import keep_diverged
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 _OWN = ("data", "valid", "output")
 
 
+@safe_after_fork
 def train(
     data: Data,
     *,
@@ -46,7 +48,7 @@ def train(
     (``loss={"energy": 20}``). Short names are ``members``, ``hidden``, ``activation``, ``baseline`` of the
     model, ``preset``, ``cutoff`` (Å), ``open_elements`` of the descriptor, ``energy_key``, ``forces_key``,
     ``stress_key``, ``virial_key``, ``weights_key``, ``units_key`` of the data, and ``optimizer="adamw"``. A
-    ``time_limit`` is in seconds, or ``"6m"``.
+    ``time_limit`` is in seconds, or ``"6m"``. ``threads`` holds for torch in the whole process.
 
     Args:
         data: structures to train on: a file, several, or ``ase.Atoms`` with labels in ``calc.results``,
@@ -81,7 +83,7 @@ def train(
         )
         values |= {**files, "output": str(folder / "model.pt" if output is None else output)}
         config = make_config(values, "lmlp.train")
-        with locked(beside(config.output, ""), hears.on_message), _explained(config, keep=output is not None):
+        with locked(beside(config.output, ""), hears.on_message), _explained(config):
             model = run(config, observer=hears, resume=resume)
             kept = None if resume or not config.output.exists() else earlier(config.output, config.output)
             write_model_file(model, config.output, keep=kept)
@@ -89,12 +91,12 @@ def train(
 
 
 @contextmanager
-def _explained(config: TrainConfig, *, keep: bool) -> Iterator[None]:
+def _explained(config: TrainConfig) -> Iterator[None]:
     """Say in errors where the weights are."""
     try:
         yield
     except DivergedError as error:
-        raise keep_diverged(error, config.output) if keep else error from None
+        raise keep_diverged(error, config.output) from None
     except (KeyboardInterrupt, OutputError, TrainingError) as error:
         if not config.checkpoint.exists():
             raise

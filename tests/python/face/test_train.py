@@ -1,5 +1,6 @@
 """``lmlp.train``: files or Atoms, settings by name, outputs of the command line, Ctrl-C and resume."""
 
+import multiprocessing
 import re
 import shutil
 import signal
@@ -12,7 +13,7 @@ import pytest
 from ase import Atoms
 from ase.build import molecule
 from ase.calculators.singlepoint import SinglePointCalculator
-from lmlp.errors import ConfigError, DataError, DataWarning, InvalidArgumentError
+from lmlp.errors import ConfigError, DataError, DataWarning, DivergedError, InvalidArgumentError
 from lmlp.face.settings import SHORT, KeysSettings, LearnSettings, TrainSettings
 from lmlp.io import read_structures
 from lmlp.lifelong.config import LearnConfig
@@ -150,6 +151,18 @@ def test_interrupted_and_resumed(folder: Path, named: bool) -> None:
         shutil.rmtree(path.parent)
 
 
+def _train_in_fork(folder: Path) -> bytes:
+    model = lmlp.train(folder / "train.xyz", output=folder / "forked.pt", **SETTINGS)
+    learned = lmlp.learn(model, folder / "new.xyz", memory=folder / "forked.memory", old=folder / "train.xyz")
+    assert lmlp.load(folder / "forked.checkpoint").n_members == learned.n_members
+    return weights(model)
+
+
+def test_forked_process(folder: Path) -> None:
+    with multiprocessing.get_context("fork").Pool(1) as pool:
+        assert pool.apply_async(_train_in_fork, (folder,)).get(120) == weights(lmlp.load("model.pt"))
+
+
 def test_quiet_but_for_warnings(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
     doubled = [*as_atoms(clusters(24)), *as_atoms(clusters(24)[:3])]
     with pytest.warns(DataWarning, match="data"):
@@ -170,3 +183,15 @@ def test_a_calculator_without_results_gives_no_labels() -> None:
     atoms.calc = SinglePointCalculator(atoms)
     with pytest.raises(DataError):
         lmlp.train([atoms, molecule("H2O")], epochs=1)
+
+
+@pytest.mark.parametrize("output", ["wild.pt", None])
+def test_diverged(folder: Path, output: str | None) -> None:
+    wild = {**SETTINGS, "epochs": 12, "optimizer": {"max_step": 10.0}}
+    with pytest.raises(DivergedError, match=r"was not written, the model is ") as diverged:
+        lmlp.train(clusters(24), output=output, **wild)
+    found = re.search(r"the model is (\S*\.diverged\.pt)", str(diverged.value))
+    assert found is not None
+    assert lmlp.load(found[1]).energy_rmse is None
+    if output is None:
+        shutil.rmtree(Path(found[1]).parent)
