@@ -23,8 +23,8 @@ def predict_structures(
     *,
     uncertainty: bool,
     threads: int = 0,
-) -> Iterator[Prediction]:
-    """Predict structures one after the other.
+) -> Iterator[list[Prediction]]:
+    """Predict structures in their order, batch by batch.
 
     Args:
         backend: the loaded model.
@@ -45,12 +45,12 @@ def predict_structures(
         item = _prepare(structure, name, species_of, backend.facts.cutoff, threads)
         cost = 3 * item[0].n_pairs * backend.facts.n_members
         if batch and size + cost > BATCH_SIZE:
-            yield from predict_many(backend, batch, uncertainty=uncertainty)
+            yield predict_many(backend, batch, uncertainty=uncertainty)
             batch.clear()
             size = 0
         batch.append(item)
         size += cost
-    yield from predict_many(backend, batch, uncertainty=uncertainty)
+    yield predict_many(backend, batch, uncertainty=uncertainty)
 
 
 def _prepare(

@@ -135,8 +135,9 @@ def evaluate(
         threads=threads,
     )
     results: list[StructureResult] = []
-    for (name, structure), prediction in zip(labeled, predictions, strict=True):
-        results.append(StructureResult(structure, name, prediction))
+    for batch in predictions:
+        waiting = labeled[len(results) : len(results) + len(batch)]
+        results += [StructureResult(s, name, p) for (name, s), p in zip(waiting, batch, strict=True)]
         if progress is not None:
             progress(len(results))
     return Evaluation(backend.facts, results)

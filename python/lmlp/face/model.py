@@ -138,7 +138,8 @@ class Model:
             return predicted(predict(backend, pairs, species, uncertainty=wanted), atoms.cell)
         several = list(cast("Iterable[AtomsLike]", atoms))
         names = [f"atoms[{i}]" for i in range(len(several))]
-        found = predict_structures(backend, several, names, uncertainty=wanted, threads=threads)
+        batches = predict_structures(backend, several, names, uncertainty=wanted, threads=threads)
+        found = [prediction for batch in batches for prediction in batch]
         return [predicted(p, one.cell) for p, one in zip(found, several, strict=True)]
 
     @overload

@@ -113,14 +113,17 @@ def nested(settings: Mapping[str, Any], known: Iterable[str], where: str) -> dic
         if name not in SHORT:
             word = _WORDS.get(name)
             result[name] = {word: value} if word is not None and isinstance(value, str) else _plain(value)
-    for name in SHORT.keys() & settings.keys():
-        section, key = SHORT[name]
+    for name, (section, key) in SHORT.items():
         inner = result.get(section, {})
         if not isinstance(inner, Mapping):
             raise ConfigError(f"{where}: {section}: give a dictionary; got {inner!r}")
-        if key in inner:
-            raise ConfigError(f"{where}: {name} and {section}[{key!r}] are the same setting, given twice")
-        result[section] = {**inner, key: settings[name]}
+        if name in settings:
+            if key in inner:
+                raise ConfigError(f"{where}: {name} and {section}[{key!r}] are the same setting, given twice")
+            result[section] = {**inner, key: settings[name]}
+    unknown = set(result.get("keys", {})) - {key for section, key in SHORT.values() if section == "keys"}
+    if unknown:
+        raise ConfigError(f"{where}: keys[{min(unknown)!r}]: no such setting")
     return result
 
 

@@ -100,6 +100,8 @@ def test_no_data(data: Any) -> None:
         ({"loss": {"forces": 1.0}}, r"lmlp.train: loss.forces: unknown key \(did you mean force\?\)"),
         ({"members": 3, "model": {"members": 4}}, r"members and model\['members'\] are the same setting"),
         ({"members": 3, "model": 4}, "model: give a dictionary"),
+        ({"keys": "energy"}, "keys: give a dictionary; got 'energy'"),
+        ({"keys": {"enrgy": "E"}}, r"keys\['enrgy'\]: no such setting"),
         ({"resume": True}, "resume: name the output"),
         ({"memory": "m"}, "memory: no such setting"),
     ],
