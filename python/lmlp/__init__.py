@@ -1,26 +1,24 @@
 """Lifelong machine learning potentials: eeACSFs, network ensembles, uncertainties, LAMMPS and ASE.
 
-Importing ``lmlp`` is light: torch, ase and matplotlib are loaded by the parts that need them.
+The face of the package (docs/python.md): :func:`train`, :func:`load`, :func:`learn`, :func:`evaluate`,
+:class:`Model`, :class:`Descriptor`, :class:`LMLPCalculator`. Each is loaded when it is first used, so that
+importing ``lmlp`` is light. Their types stand in ``__init__.pyi``.
 """
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import Any
+from lmlp.lazy import exports
 
-from lmlp.version import __version__
-
-_LAZY = {
-    "LMLPCalculator": "lmlp.calculators.ase",
-}
-__all__ = ["LMLPCalculator", "__version__"]
-
-
-def __getattr__(name: str) -> Any:
-    if name in _LAZY:
-        return getattr(import_module(_LAZY[name]), name)
-    raise AttributeError(f"module 'lmlp' has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__, __all__ = exports(
+    __name__,
+    {
+        "Descriptor": "descriptor.compute",
+        "LMLPCalculator": "calculators.ase",
+        "Model": "face.model",
+        "__version__": "version",
+        "evaluate": "face.evaluate",
+        "learn": "face.learn",
+        "load": "face.model",
+        "train": "face.train",
+    },
+)

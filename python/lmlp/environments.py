@@ -3,8 +3,29 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
+
+
+class AtomsLike(Protocol):
+    """What has atoms: ``ase.Atoms``, :class:`lmlp.structure.Structure`.
+
+    Attributes:
+        numbers: atomic numbers ``[n]``.
+        positions: Å ``[n, 3]``.
+        cell: rows are the cell vectors in Å, turned into an array ``[3, 3]``.
+        pbc: periodic along each cell vector ``[3]``.
+    """
+
+    @property
+    def numbers(self) -> np.ndarray: ...  # noqa: D102
+    @property
+    def positions(self) -> np.ndarray: ...  # noqa: D102
+    @property
+    def cell(self) -> Any: ...  # noqa: D102
+    @property
+    def pbc(self) -> np.ndarray: ...  # noqa: D102
 
 
 @dataclass(frozen=True)

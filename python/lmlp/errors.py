@@ -1,5 +1,9 @@
 """Errors that lmlp raises: each names what was given, what is allowed, and where."""
 
+from __future__ import annotations
+
+from collections.abc import Mapping
+
 
 class LMLPError(Exception):
     """Base of every error that lmlp raises on purpose."""
@@ -52,6 +56,20 @@ class DivergedError(TrainingError):
     def __init__(self, message: str, model: object) -> None:
         super().__init__(message)
         self.model = model
+
+
+class ForgettingError(LMLPError, RuntimeError):
+    """A session has lost more of what was learned earlier than ``max_forgetting`` allows.
+
+    Args:
+        message: how much.
+        model: the new model (``lmlp.Model``), which is not put in place.
+        report: of the session (docs/lifelong.md).
+    """
+
+    def __init__(self, message: str, model: object, report: Mapping[str, object]) -> None:
+        super().__init__(message)
+        self.model, self.report = model, report
 
 
 class BuildError(LMLPError, RuntimeError):

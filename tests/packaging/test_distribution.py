@@ -79,7 +79,7 @@ def test_wheel_works_in_a_fresh_environment(wheel: Path, tmp_path: Path) -> None
     with zipfile.ZipFile(wheel) as archive:
         names = archive.namelist()
     assert "lmlp/evaluation/templates/report.html" in names
-    assert "lmlp/py.typed" in names
+    assert {"lmlp/py.typed", "lmlp/__init__.pyi", "lmlp/_core.pyi"} <= set(names)
     assert "lmlp/lammps/torch_backend/torch_backend.cpp" in names
     assert "lmlp/lammps/torch_backend/lmlp/torch_backend.h" in names
     assert any(name.startswith("lmlp/_core") for name in names)

@@ -98,7 +98,7 @@ def _cells(
         return kinds[i], s.numbers.tobytes(), s.pbc.tobytes()
 
     counts = Counter(key(p.first) for p in pairs)
-    cells: dict[tuple, tuple[list[int], list[Pair]]] = {}
+    cells: dict[tuple[str | bytes, ...], tuple[list[int], list[Pair]]] = {}
     names = [k if counts[k := key(i)] >= _FEWEST_OF_A_KIND else k[:1] for i in range(len(structures))]
     for i, name in enumerate(names):
         cells.setdefault(name, ([], []))[0].append(i)

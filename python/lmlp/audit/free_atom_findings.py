@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from lmlp.audit.findings import Finding
+from lmlp.audit.finding import Finding
 from lmlp.elements import symbol
 from lmlp.structure import Structure
 from lmlp.structure.composition import composition_matrix

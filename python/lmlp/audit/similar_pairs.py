@@ -122,7 +122,7 @@ class _Frame:
 
 def _completed(structure: Structure) -> np.ndarray:
     """Return the cell with unit vectors across in place of directions that are not periodic."""
-    cell = structure.cell.copy()
+    cell: np.ndarray = structure.cell.copy()
     if structure.pbc.all() or not structure.pbc.any():
         return cell
     across = np.linalg.svd(cell[structure.pbc])[2][int(structure.pbc.sum()) :]

@@ -70,7 +70,7 @@ def _partly_zero(structure: Structure) -> bool:
     from lmlp.io.labels import CONSTRAINED
 
     forces = structure.forces
-    still = ~np.any(forces, axis=1)  # type: ignore[arg-type]
+    still = ~np.any(forces, axis=1)
     still[structure.info.get(CONSTRAINED, [])] = False
     if still.sum() < 2 or still.all():
         return False

@@ -15,6 +15,7 @@ from lmlp.calculators.backends import ModelFacts
 from lmlp.calculators.engine import DEFAULTS, Engine, make_engine
 from lmlp.calculators.per_thread import Calculation, PerThread, find_changes
 from lmlp.calculators.prediction import Prediction, predict
+from lmlp.calculators.results import results_of
 from lmlp.errors import InvalidArgumentError
 
 # Attributes that copies and pickles do not carry; ASE makes the last one.
@@ -24,6 +25,10 @@ UNCERTAIN = ("energy_uncertainty", "forces_uncertainty", "energy_std", "forces_s
 
 class LMLPCalculator(Calculator):
     """Compute energies, forces and stress of a model file, with uncertainties on request.
+
+    >>> atoms.calc = lmlp.LMLPCalculator("model.pt", uncertainty=True)
+    >>> atoms.get_forces().shape
+    (3, 3)
 
     Results, in eV, eV/Å and eV/Å³ (tension positive, Voigt xx yy zz yz xz xy):
 
@@ -53,7 +58,8 @@ class LMLPCalculator(Calculator):
         UncertaintyError: the uncertainty of a one-member model, the grade of a model without test errors.
     """
 
-    implemented_properties: ClassVar[list[str]] = [
+    # ASE declares these two for instances
+    implemented_properties: ClassVar[list[str]] = [  # type: ignore[misc]
         "energy",
         "free_energy",
         "energies",
@@ -62,7 +68,7 @@ class LMLPCalculator(Calculator):
         *UNCERTAIN,
     ]
     # neither charges nor magnetic moments enter, see also check_state
-    ignored_changes: ClassVar[set[str]] = {"initial_charges", "initial_magmoms"}
+    ignored_changes: ClassVar[set[str]] = {"initial_charges", "initial_magmoms"}  # type: ignore[misc]
 
     def __init__(
         self,
@@ -232,11 +238,7 @@ class LMLPCalculator(Calculator):
         uncertainty = engine.parameters["uncertainty"] or any(name in UNCERTAIN for name in wanted)
         atoms = atoms.copy()
         prediction = self._predict(atoms, engine, uncertainty=uncertainty)
-        results = _results(prediction)
-        if atoms.cell.rank == 3:
-            stress = prediction.virial / atoms.cell.volume
-            stress = 0.5 * (stress + stress.T)
-            results["stress"] = stress[[0, 1, 2, 1, 0, 0], [0, 1, 2, 2, 2, 1]]
+        results = results_of(prediction, atoms.cell)
         self._memory.keep(Calculation(engine, started, self._memory.now(), atoms, results))
 
     def _check_wanted(self, atoms: Atoms, wanted: Sequence[str], engine: Engine) -> None:
@@ -302,21 +304,3 @@ class LMLPCalculator(Calculator):
 
 def _copy(value: Any) -> Any:
     return value.copy() if isinstance(value, np.ndarray) else value
-
-
-def _results(prediction: Prediction) -> dict[str, Any]:
-    results: dict[str, Any] = {
-        "energy": prediction.energy,
-        "free_energy": prediction.energy,
-        "energies": prediction.energies,
-        "forces": prediction.forces,
-    }
-    uncertainty = prediction.uncertainty
-    if uncertainty is not None:
-        results["energy_uncertainty"] = uncertainty.energy
-        results["forces_uncertainty"] = uncertainty.forces
-        results["energy_std"] = uncertainty.energy_std
-        results["forces_std"] = uncertainty.forces_std
-        if uncertainty.grade is not None:
-            results["grade"] = uncertainty.grade
-    return results

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import copy
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -184,7 +184,7 @@ class CoreBackend:
         )
 
 
-def facts_from_core(path: str, info: dict[str, Any]) -> ModelFacts:
+def facts_from_core(path: str, info: Mapping[str, Any]) -> ModelFacts:
     """Translate the facts that the core gives of a model."""
     return ModelFacts(
         path=path,

@@ -242,7 +242,7 @@ class Simulation:
         periods = [*asdict(self._intervals).values()]
         if self.watch is not None:
             periods.append(self.watch.options.interval)
-        return min([steps, *((self.step // period + 1) * period for period in periods)])
+        return int(min([steps, *((self.step // period + 1) * period for period in periods)]))
 
     def _look(self) -> Reading | None:
         if self.watch is None or self.step % self.watch.options.interval != 0:

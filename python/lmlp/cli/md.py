@@ -142,7 +142,8 @@ def _read_start(name: str) -> Atoms:
     from lmlp.errors import DataError
     from lmlp.io import DataKeys, read_structures
     from lmlp.io.detect import reader_of
-    from lmlp.io.formats.foreign import DUMPS, ase_format
+    from lmlp.io.formats.dumps import KINDS as DUMPS
+    from lmlp.io.formats.foreign import ase_format
     from lmlp.io.open import check_exists, split_index
 
     path = split_index(name)[0]

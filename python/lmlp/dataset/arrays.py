@@ -65,7 +65,7 @@ class Dataset:
     @property
     def has_forces(self) -> np.ndarray:
         """Whether each structure has forces."""
-        return np.isfinite(np.asarray(self.forces[self.first_atom[:-1], 0]))
+        return np.asarray(np.isfinite(self.forces[self.first_atom[:-1], 0]))
 
     @property
     def has_stress(self) -> np.ndarray:
@@ -153,7 +153,7 @@ def _stress(s: Structure) -> np.ndarray:
     if s.stress is None:
         return np.full((3, 3), np.nan)
     stress = np.asarray(s.stress, np.float64)
-    return (stress + stress.T) / 2
+    return np.asarray((stress + stress.T) / 2)
 
 
 def check_structure(s: Structure, index: int) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -24,6 +24,11 @@ def _with_vectors(environments: Environments, vectors: Tensor) -> Environments:
     return Environments(environments.offsets, environments.neighbors, _to_numpy(vectors), environments.shifts)
 
 
+def apply(function: type[torch.autograd.Function], *arguments: Any) -> Tensor:
+    """Call a function of one result, which torch leaves untyped."""
+    return cast(Tensor, function.apply(*arguments))
+
+
 class _Features(torch.autograd.Function):
     @staticmethod
     def forward(
@@ -36,11 +41,11 @@ class _Features(torch.autograd.Function):
         return _like(descriptor.features(ctx.environments, species), vectors)
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None, None]:  # type: ignore[override]
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None, None]:
         (vectors,) = ctx.saved_tensors
         result = pair_gradients(ctx.descriptor, ctx.environments, ctx.species, grad).to(vectors)
         if torch.is_grad_enabled():
-            result = result + _NoSecondDerivative.apply(vectors)
+            result = result + apply(_NoSecondDerivative, vectors)
         return result, None, None, None
 
 
@@ -52,7 +57,7 @@ class _NoSecondDerivative(torch.autograd.Function):
         return torch.zeros_like(vectors)
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> Tensor:  # type: ignore[override]
+    def backward(ctx: Any, grad: Tensor) -> Tensor:
         raise NotImplementedError(
             "the compiled descriptor has no second derivative by the vectors; train on forces through "
             "pair_gradients(), or use lmlp.descriptor.reference.ReferenceDescriptor for Hessians"
@@ -68,9 +73,9 @@ class _PairGradients(torch.autograd.Function):
         return _like(descriptor.backward(environments, species, _to_numpy(grad)), grad)
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None, None]:  # type: ignore[override]
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None, None]:
         # linear in grad_features: its transpose is the forward derivative, and the other way round
-        return _Tangent.apply(grad, *ctx.arguments), None, None, None
+        return apply(_Tangent, grad, *ctx.arguments), None, None, None
 
 
 class _Tangent(torch.autograd.Function):
@@ -82,8 +87,8 @@ class _Tangent(torch.autograd.Function):
         return _like(descriptor.tangent(environments, species, _to_numpy(d_vectors)), d_vectors)
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None, None]:  # type: ignore[override]
-        return _PairGradients.apply(grad, *ctx.arguments), None, None, None
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None, None]:
+        return apply(_PairGradients, grad, *ctx.arguments), None, None, None
 
 
 def features(
@@ -102,7 +107,7 @@ def features(
         ``vectors`` is exact; asking for the second one raises NotImplementedError (force losses need none:
         they use the derivative by the gradient of the features).
     """
-    return _Features.apply(vectors, descriptor, environments, neighbor_species)  # type: ignore[no-any-return]
+    return apply(_Features, vectors, descriptor, environments, neighbor_species)
 
 
 def pair_gradients(
@@ -120,6 +125,4 @@ def pair_gradients(
         ``[n_pairs, 3]`` or ``[r, n_pairs, 3]`` in the dtype and on the device of ``grad_features``;
         differentiable by ``grad_features`` any number of times (it is linear), not by the vectors.
     """
-    return _PairGradients.apply(  # type: ignore[no-any-return]
-        grad_features, descriptor, environments, neighbor_species
-    )
+    return apply(_PairGradients, grad_features, descriptor, environments, neighbor_species)

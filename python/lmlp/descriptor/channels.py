@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lmlp.descriptor.compute import element_weights
+from lmlp.descriptor.spec import element_weights
 from lmlp.elements import element_table
 
 

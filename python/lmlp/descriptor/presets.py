@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from lmlp.descriptor.channels import Channels
-from lmlp.descriptor.compute import element_weights, normalize_spec
 from lmlp.descriptor.correlation_preset import (
     correlation_rows,
     growing_centers,
@@ -15,8 +14,9 @@ from lmlp.descriptor.correlation_preset import (
     pair_functions,
 )
 from lmlp.descriptor.preset_options import check_preset_options
-from lmlp.descriptor.prune import prune
+from lmlp.descriptor.pruning import prune
 from lmlp.descriptor.ranges import first_centers
+from lmlp.descriptor.spec import element_weights, normalize_spec
 from lmlp.elements import atomic_number, default_table
 from lmlp.errors import InvalidArgumentError
 

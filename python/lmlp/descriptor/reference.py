@@ -274,7 +274,9 @@ class ReferenceDescriptor(nn.Module):
         f = radial_function(
             self.radial, distance, self.angular_cutoff, self.correlation.eta, self.correlation.shift
         )
-        return self.correlation(n_centers, center, species, vectors / distance.unsqueeze(1), f)
+        return self.correlation(  # type: ignore[no-any-return]
+            n_centers, center, species, vectors / distance.unsqueeze(1), f
+        )
 
     def radial_sums(self, n_centers: int, center: Tensor, species: Tensor, distance: Tensor) -> Tensor:
         """Sum w(Z_j) f(R_ij) over neighbors: ``[n_centers, number of radial functions]``."""

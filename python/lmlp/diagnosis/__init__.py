@@ -18,3 +18,7 @@ def diagnose(model: str | Path | None = None) -> list[Check]:
     if model is not None:
         checks.append(model_file.check_model_file(Path(model)))
     return checks
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -7,3 +7,7 @@ from lmlp.evaluation.report import Section, write_report
 from lmlp.evaluation.result import StructureResult
 
 __all__ = ["Evaluation", "Section", "StructureResult", "evaluate", "write_report"]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

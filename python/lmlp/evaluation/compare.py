@@ -7,25 +7,19 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from lmlp.calculators.backends import Backend, ModelFacts, SpeciesTable, open_backend
-from lmlp.calculators.prediction import predict_many, refuse_coincident
-from lmlp.environments import Environments
-from lmlp.errors import DataError, LMLPError
+from lmlp.calculators.backends import Backend, ModelFacts, open_backend
+from lmlp.calculators.many import predict_structures
+from lmlp.errors import DataError
 from lmlp.evaluation.result import StructureResult
 from lmlp.evaluation.tables import all_figures
-from lmlp.neighbors import find_neighbors
+from lmlp.evaluation.words import in_a_line, in_words
 from lmlp.structure import Structure
 from lmlp.structure.free_atoms import is_free_atom
 
-# Numbers in the largest array of one batch (members × pairs × 3): 64 MiB.
-BATCH_SIZE = 1 << 23
 
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Evaluation:
-    """A model on reference structures.
+    """A model on reference structures; ``print`` shows the errors.
 
     Attributes:
         facts: of the model.
@@ -53,6 +47,12 @@ class Evaluation:
         evaluation, free = self.divided()
         return all_figures(self.facts, evaluation.results, free)
 
+    def __str__(self) -> str:
+        return in_words(self.metrics())
+
+    def __repr__(self) -> str:
+        return in_a_line(self.metrics())
+
 
 def evaluate(
     model: str | Path | Backend,
@@ -78,42 +78,17 @@ def evaluate(
     labeled = [(name, structure) for name, structures in groups.items() for structure in structures]
     if not labeled:
         raise DataError("no structures to evaluate")
-    species_of = SpeciesTable(backend.facts)
-    uncertainty = backend.facts.n_members > 1
+    predictions = predict_structures(
+        backend,
+        [structure for _, structure in labeled],
+        [structure.source or "structure" for _, structure in labeled],
+        uncertainty=backend.facts.n_members > 1,
+        threads=threads,
+    )
     results: list[StructureResult] = []
-    batch: list[tuple[Environments, np.ndarray]] = []
-
-    def finish() -> None:
+    for batch in predictions:
         waiting = labeled[len(results) : len(results) + len(batch)]
-        predictions = predict_many(backend, batch, uncertainty=uncertainty)
-        for (name, structure), prediction in zip(waiting, predictions, strict=True):
-            results.append(StructureResult(structure, name, prediction))
-        batch.clear()
+        results += [StructureResult(s, name, p) for (name, s), p in zip(waiting, batch, strict=True)]
         if progress is not None:
             progress(len(results))
-
-    size = 0
-    for _, structure in labeled:
-        item = _prepare(structure, species_of, backend.facts.cutoff, threads)
-        cost = 3 * item[0].n_pairs * backend.facts.n_members
-        if batch and size + cost > BATCH_SIZE:
-            finish()
-            size = 0
-        batch.append(item)
-        size += cost
-    finish()
     return Evaluation(backend.facts, results)
-
-
-def _prepare(
-    structure: Structure, species_of: SpeciesTable, cutoff: float, threads: int
-) -> tuple[Environments, np.ndarray]:
-    try:
-        species = species_of(structure.numbers)
-        environments = find_neighbors(
-            structure.positions, structure.cell, structure.pbc, cutoff, n_threads=threads
-        )
-        refuse_coincident(environments)
-    except LMLPError as error:
-        raise type(error)(f"{structure.source or 'structure'}: {error}") from None
-    return environments, species

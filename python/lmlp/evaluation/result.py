@@ -53,4 +53,4 @@ class StructureResult:
         predicted = self.stress
         if self.structure.stress is None or predicted is None:
             return None
-        return (predicted - self.structure.stress)[[0, 1, 2, 1, 0, 0], [0, 1, 2, 2, 2, 1]]
+        return np.asarray(predicted - self.structure.stress)[[0, 1, 2, 1, 0, 0], [0, 1, 2, 2, 2, 1]]

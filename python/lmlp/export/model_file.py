@@ -97,6 +97,6 @@ def _entry(names: list[str], entry: str) -> str:
 
 def _load_weights(weights: bytes) -> dict[str, np.ndarray]:
     try:
-        return safetensors.numpy.load(weights)
+        return dict(safetensors.numpy.load(weights))
     except safetensors.SafetensorError as error:
         raise ModelFileError(f"{WEIGHTS_ENTRY} cannot be read: {error}") from None

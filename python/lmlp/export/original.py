@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from lmlp.descriptor.compute import normalize_spec
+from lmlp.descriptor.spec import normalize_spec
 from lmlp.errors import InvalidArgumentError, ModelFileError
 from lmlp.model.data import ModelData
 

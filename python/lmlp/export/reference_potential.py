@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 import torch
@@ -47,7 +48,7 @@ def network_energy(data: ModelData, member: int, element: int, features: Tensor)
 
 def screened_repulsion(z_a: int, z_b: int, r: Tensor) -> Tensor:
     """Evaluate the universal screened Coulomb energy of two nuclei at r (Å) in eV."""
-    x = r * (z_a**0.23 + z_b**0.23) / 0.4685
+    x = r * float(z_a**0.23 + z_b**0.23) / 0.4685
     phi = (
         0.18175 * (-3.19980 * x).exp()
         + 0.50986 * (-0.94229 * x).exp()
@@ -76,7 +77,7 @@ def baseline_energy(data: ModelData, a: int, b: int, r: Tensor) -> Tensor:
     e0, e1, width = e0.detach(), e1.detach(), outer - inner
     cubic = (-3.0 * e1 + width * e2) / width**2
     quartic = (2.0 * e1 - width * e2) / width**3
-    energy = screened_repulsion(z_a, z_b, r) - e0 + width * e1 / 2.0 - width**2 * e2 / 12.0
+    energy: Tensor = screened_repulsion(z_a, z_b, r) - e0 + width * e1 / 2.0 - width**2 * e2 / 12.0
     if r.item() > inner:
         energy = energy + cubic / 3.0 * (r - inner) ** 3 + quartic / 4.0 * (r - inner) ** 4
     return energy
@@ -91,7 +92,7 @@ def free_atom_energy(data: ModelData, member: int, element: int, vectors: Tensor
     filling = ((1.0 - squares[squares < 1.0]) ** 3).sum() / entry["density"]
     nothing = torch.zeros(data.n_features, dtype=torch.float64)
     alone = data.atomic_energies[element] + network_energy(data, member, element, nothing)
-    return (entry["energy"] - alone) * (1.0 - filling.clamp(max=1.0)) ** 3
+    return cast(Tensor, (entry["energy"] - alone) * (1.0 - filling.clamp(max=1.0)) ** 3)
 
 
 def reference_results(data: ModelData, environments: Environments, species: np.ndarray) -> MemberResults:

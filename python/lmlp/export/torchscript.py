@@ -261,7 +261,7 @@ def _without_deprecation_warnings() -> Iterator[None]:
 @contextmanager
 def without_profiling() -> Iterator[None]:
     """Have TorchScript take the same kernels, hence give the same bits, from the first call on."""
-    with _without_deprecation_warnings(), torch.jit.optimized_execution(False):
+    with _without_deprecation_warnings(), torch.jit.optimized_execution(False):  # type: ignore[attr-defined]
         yield
 
 

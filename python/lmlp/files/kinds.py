@@ -8,6 +8,7 @@ import json
 import lzma
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 MODEL = "model file"
 CHECKPOINT = "checkpoint"
@@ -24,7 +25,7 @@ MD_LOG = "log of a simulation"
 RESTART = "restart file"
 
 _HEAD, _TAIL = 65536, 2048
-_PACKED: dict[bytes, Callable] = {b"\xfd7zXZ": lzma.open, b"\x1f\x8b": gzip.open, b"BZh": bz2.open}
+_PACKED: dict[bytes, Callable[..., Any]] = {b"\xfd7zXZ": lzma.open, b"\x1f\x8b": gzip.open, b"BZh": bz2.open}
 _PICTURES = (b"\x89PNG", b"%PDF")
 _LIBRARIES = (b"\x7fELF", b"\xcf\xfa\xed\xfe", b"\xca\xfe\xba\xbe")
 

@@ -179,7 +179,7 @@ def _tensor(frame: Frame, name: str) -> np.ndarray:
         raise DataError(f"{frame.source}: {name} is not finite: {tensor.tolist()}")
     if np.abs(tensor - tensor.T).max() > STRESS_ASYMMETRY * np.abs(tensor).max() + 1e-6:
         raise DataError(f"{frame.source}: {name} is not symmetric: {tensor.tolist()}")
-    return 0.5 * (tensor + tensor.T)
+    return np.asarray(0.5 * (tensor + tensor.T))
 
 
 def _stress(frame: Frame, names: dict[str, str | None]) -> np.ndarray | None:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
-from typing import IO, TypeVar
+from typing import IO, Any, TypeVar
 
 from lmlp.errors import DataError
 
@@ -33,7 +33,7 @@ def bare_name(path: Path) -> str:
 
 
 @contextmanager
-def open_stream(path: Path, mode: str) -> Iterator[IO]:
+def open_stream(path: Path, mode: str) -> Iterator[IO[Any]]:
     """Open a file with mode ``"rt"`` or ``"rb"``; a broken archive raises DataError naming the file."""
     opener = _OPENERS.get(path.suffix.lower(), open)
     options = {"encoding": "utf-8-sig"} if mode == "rt" else {}

@@ -86,11 +86,20 @@ def iterate_structures(
 def _structures(file: str | Path, keys: DataKeys, runner_units: RunnerUnits) -> Iterator[Structure]:
     path, selection = split_index(file)
     check_exists(path)
+    notes = Notes(str(file))
+    yield from labeled(_frames(path, selection, runner_units, notes), keys, notes)
+
+
+def labeled(frames: Iterable[Frame], keys: DataKeys, notes: Notes) -> Iterator[Structure]:
+    """Pick the labels of frames by ``keys``, in eV and Å; ``notes`` are told at the end.
+
+    Raises:
+        DataError, GeometryError: as :func:`read_structures`.
+    """
     wanted = {label: name for label in LABELS if (name := keys.wanted(label)) not in (None, NONE)}
     present: dict[str, set[str]] = {label: set() for label in wanted}
-    notes = Notes(str(file))
     n_frames = n_kept = 0
-    for frame in _frames(path, selection, runner_units, notes):
+    for frame in frames:
         n_frames += 1
         for label, names in present.items():
             names |= set(frame.columns if label == "forces" else frame.entries)
@@ -101,13 +110,15 @@ def _structures(file: str | Path, keys: DataKeys, runner_units: RunnerUnits) -> 
     n_frames += notes.n_skipped
     notes.tell(n_frames)
     if n_frames == 0:
-        raise DataError(f"{file}: the selection holds no frame")
+        raise DataError(f"{notes.file}: the selection holds no frame")
     for label, names in present.items():
         if wanted[label] not in names:
             there = ", ".join(sorted(names)) or "none"
-            raise DataError(f"{file}: no frame has {wanted[label]!r} for the {label}; there are: {there}")
+            raise DataError(
+                f"{notes.file}: no frame has {wanted[label]!r} for the {label}; there are: {there}"
+            )
     if n_kept == 0:
-        raise DataError(f"{file}: no structure is left: {'; '.join(notes.frames)}")
+        raise DataError(f"{notes.file}: no structure is left: {'; '.join(notes.frames)}")
 
 
 def _frames(path: Path, selection: slice, runner_units: RunnerUnits, notes: Notes) -> Iterator[Frame]:

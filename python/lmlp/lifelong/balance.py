@@ -63,7 +63,7 @@ class TaskBalance:
         weights = 1.0 / self.sizes
         weights[known] *= now[known] ** -self.exponent
         weights[known] /= (self.shares[known] * weights[known]).sum() / self.shares[known].sum()
-        return weights[self.tasks[ids]]
+        return np.asarray(weights[self.tasks[ids]])
 
 
 def task_levels(

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from lmlp.descriptor.compute import Descriptor, element_weights
+from lmlp.descriptor.compute import Descriptor
+from lmlp.descriptor.spec import element_weights
 from lmlp.elements import atomic_number, symbol
 from lmlp.errors import UnknownElementError
 from lmlp.export.header import header_of, model_data, parse_header, weight_arrays
@@ -155,7 +156,7 @@ def keep_networks(learned: ModelData, base: ModelData, species: Sequence[int]) -
     kept = list(species)
 
     def joined(new: np.ndarray, old: np.ndarray) -> np.ndarray:
-        result = new.copy()
+        result: np.ndarray = new.copy()
         result[:, kept] = old[:, kept]
         return result
 

@@ -57,7 +57,7 @@ class Database:
         return int(self.execute(f"PRAGMA {name}").fetchone()[0])
 
     def _has_tables(self) -> bool:
-        return self.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()[0] > 0
+        return bool(self.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()[0] > 0)
 
     def close(self) -> None:
         """Close the file."""

@@ -19,7 +19,7 @@ _LABELS = ("energy", "forces", "stress")
 def to_bytes(structure: Structure) -> bytes:
     """Pack a structure with labels, source and JSON-like entries (safetensors, little-endian)."""
     text = json.dumps({"source": structure.source, "info": structure.info}, default=_plain, sort_keys=True)
-    return safetensors.numpy.save(_arrays(structure), metadata={"structure": text})
+    return bytes(safetensors.numpy.save(_arrays(structure), metadata={"structure": text}))
 
 
 def from_bytes(content: bytes) -> Structure:

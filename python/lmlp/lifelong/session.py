@@ -90,7 +90,7 @@ class Session:
     @property
     def resting(self) -> list[int]:
         """Species whose networks do not learn."""
-        return np.flatnonzero(~self.learning).tolist()
+        return [int(i) for i in np.flatnonzero(~self.learning)]
 
     def by_task(self, ids: np.ndarray) -> dict[str, np.ndarray]:
         """Group structures by the names of their tasks."""

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from lmlp.descriptor.autograd import apply
 from lmlp.descriptor.compute import Descriptor
 from lmlp.descriptor.jacobians import Jacobians
 from lmlp.environments import Environments
@@ -48,7 +49,7 @@ class StoredDerivatives:
             forces in eV/Å per slot ``[n_slots, 3]``, and per structure the symmetric Σ r_ij ⊗ g_ij in eV
             ``[n_structures, 3, 3]``, 0 for structures without the strain targets.
         """
-        targets: Tensor = _Product.apply(gradients, self)
+        targets = apply(_Product, gradients, self)
         padded = torch.cat([targets, targets.new_zeros(1, 3)])
         strain = padded.index_select(0, self.strain_rows).view(-1, 3, 3)
         return padded.index_select(0, self.atom_rows), (strain + strain.transpose(-1, -2)) / 2

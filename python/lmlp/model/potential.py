@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -207,7 +207,7 @@ def pair_stress(pairs: Tensor, batch: Batch, volumes: Tensor) -> Tensor:
     outer = (vectors[:, :, None] * pairs[..., None, :]).flatten(-2)
     total = pairs.new_zeros(*pairs.shape[:-2], batch.n_structures, 9)
     total = total.index_add(-2, batch.structure[batch.centers], outer)
-    total = total.unflatten(-1, (3, 3)) / volumes[:, None, None]
+    total = cast(Tensor, total.unflatten(-1, (3, 3))) / volumes[:, None, None]
     return (total + total.transpose(-1, -2)) / 2
 
 

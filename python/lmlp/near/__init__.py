@@ -52,3 +52,7 @@ __all__ = [
     "rank_architectures",
     "rank_initializations",
 ]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

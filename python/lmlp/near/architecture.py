@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -156,11 +157,11 @@ def generator(*seed: int) -> torch.Generator:
     return torch.Generator().manual_seed(mixed)
 
 
-def name_of(choice: str | Callable) -> str:
+def name_of(choice: str | Callable[..., Any]) -> str:
     """Return the name of an activation or initialization."""
     return choice if isinstance(choice, str) else str(getattr(choice, "__name__", type(choice).__name__))
 
 
-def _check_name(what: str, given: object, known: dict) -> None:
+def _check_name(what: str, given: object, known: Mapping[str, Any]) -> None:
     if isinstance(given, str) and given not in known:
         raise InvalidArgumentError(f"{what} {given!r}: choose one of {', '.join(known)}")

@@ -60,7 +60,7 @@ class PowerLaw:
 
 def _basis(n: np.ndarray, exponent: float) -> np.ndarray:
     if abs(exponent) < 1e-9:
-        return np.log(n)
+        return np.asarray(np.log(n))
     return np.asarray(np.expm1(exponent * np.log(n)) / exponent)
 
 

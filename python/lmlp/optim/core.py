@@ -118,7 +118,7 @@ class CoRe(Optimizer):
         return loss
 
     def _state_of(self, p: Tensor, group: dict[str, Any]) -> dict[str, Any]:
-        state = self.state[p]
+        state: dict[str, Any] = self.state[p]
         if not state:
             state["step"] = 0
             state["gradient"] = torch.zeros_like(p, memory_format=torch.preserve_format)

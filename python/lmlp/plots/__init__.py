@@ -41,3 +41,7 @@ __all__ = [
     "save",
     "to_data_uri",
 ]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -3,3 +3,7 @@
 from lmlp.structure.structure import Structure
 
 __all__ = ["Structure"]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -77,7 +77,7 @@ def equal_geometries(structures: Sequence[Structure]) -> list[list[int]]:
 
     Places are counted from the first atom: a translation makes no difference.
     """
-    groups: dict[tuple, list[int]] = {}
+    groups: dict[tuple[bytes, bytes], list[int]] = {}
     for index, s in enumerate(structures):
         groups.setdefault((s.numbers.tobytes(), s.pbc.tobytes()), []).append(index)
     found: list[list[int]] = []

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from lmlp.dataset.store import Store
-from lmlp.descriptor.compute import Descriptor, normalize_spec
+from lmlp.descriptor.compute import Descriptor
 from lmlp.descriptor.presets import make_data_preset
+from lmlp.descriptor.spec import normalize_spec
 from lmlp.errors import DataError
 from lmlp.model.scaling import FeatureMoments, InputMap, useful_columns, varying
 from lmlp.training.config import DescriptorConfig

@@ -158,6 +158,6 @@ def anchored(
     kinds = [k for k, e in enumerate(dataset.elements) if e not in config.model.atomic_energies]
     names = [dataset.elements[k] for k in kinds]
     free = np.array([block[e]["energy"] if e in block else np.nan for e in names])
-    result = own.copy()
+    result = np.array(own)
     result[kinds] = anchored_energies(dataset.counts[:, kinds], own[kinds], free)
     return result

@@ -10,9 +10,10 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from lmlp.descriptor.compute import Descriptor, element_weights, normalize_spec
+from lmlp.descriptor.compute import Descriptor
 from lmlp.descriptor.reference import ReferenceDescriptor
 from lmlp.descriptor.reference_correlation import sphere_points
+from lmlp.descriptor.spec import element_weights, normalize_spec
 
 from . import inputs
 from .correlation_inputs import make_spec

@@ -4,9 +4,10 @@ import copy
 
 import numpy as np
 import pytest
-from lmlp.descriptor.compute import Descriptor, element_weights, normalize_spec
+from lmlp.descriptor.compute import Descriptor
 from lmlp.descriptor.correlation_preset import couplings, growing_centers, independent_channels
 from lmlp.descriptor.presets import make_preset, prune
+from lmlp.descriptor.spec import element_weights, normalize_spec
 from lmlp.errors import InvalidArgumentError, UnknownElementError
 
 from . import inputs

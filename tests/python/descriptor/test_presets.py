@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from lmlp.descriptor.compute import Descriptor
 from lmlp.descriptor.presets import make_data_preset, make_preset, preset_names
-from lmlp.descriptor.prune import prune
+from lmlp.descriptor.pruning import prune
 from lmlp.errors import InvalidArgumentError, UnknownElementError
 
 from . import inputs

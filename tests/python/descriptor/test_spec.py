@@ -5,7 +5,8 @@ from __future__ import annotations
 import copy
 
 import pytest
-from lmlp.descriptor.compute import Descriptor, element_weights, normalize_spec
+from lmlp.descriptor.compute import Descriptor
+from lmlp.descriptor.spec import element_weights, normalize_spec
 from lmlp.errors import InvalidArgumentError, UnknownElementError
 
 from . import inputs

@@ -9,10 +9,11 @@ from pathlib import Path
 import ase.io
 import numpy as np
 import pytest
+from lmlp.calculators import many
 from lmlp.calculators.backends import open_backend
 from lmlp.elements import symbol
 from lmlp.errors import DataError, GeometryError, OutputError, UnknownElementError
-from lmlp.evaluation import Evaluation, compare, evaluate, write_report
+from lmlp.evaluation import Evaluation, evaluate, write_report
 from lmlp.evaluation.predictions import write_predictions
 from lmlp.evaluation.recalibrate import held_out
 from lmlp.structure import Structure
@@ -162,7 +163,7 @@ def test_one_member_has_no_calibration(tmp_path: Path, labeled) -> None:
 def test_batches_do_not_matter(model_path: Path, labeled, monkeypatch: pytest.MonkeyPatch) -> None:
     done = []
     whole = evaluate(model_path, labeled[0], progress=done.append)
-    monkeypatch.setattr(compare, "BATCH_SIZE", 1)
+    monkeypatch.setattr(many, "BATCH_SIZE", 1)
     single = evaluate(model_path, labeled[0], progress=done.append)
     assert done == [6, 1, 2, 3, 4, 5, 6]
     for one, two in zip(whole.results, single.results, strict=True):

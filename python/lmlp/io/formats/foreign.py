@@ -7,18 +7,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from lmlp.errors import DataError, LMLPError
+from lmlp.io.formats.atoms import frame_of
 from lmlp.io.formats.convergence import Checked, check_output
 from lmlp.io.formats.dumps import KINDS as DUMPS
 from lmlp.io.formats.dumps import check_data_file, check_dump
 from lmlp.io.frame import Frame
 from lmlp.io.notes import Notes, warn
 from lmlp.io.open import bare_name, is_compressed, open_stream, take
-
-# results of calculators that belong to the structure, whatever their length
-_OF_STRUCTURE = ("stress", "dipole", "polarizability", "dielectric_tensor", "magmom")
 
 
 class _NamedText(io.StringIO):
@@ -45,7 +41,7 @@ def read_foreign(path: Path, selection: slice, notes: Notes) -> Iterator[Frame]:
         if index in checked.unconverged:
             notes.skip("the electrons did not converge: the step is left out", f"{path}:{index}")
         else:
-            yield _from_atoms(atoms, f"{path}:{index}", made_up=kind in DUMPS)
+            yield frame_of(atoms, f"{path}:{index}", made_up=kind in DUMPS)
 
 
 def ase_format(path: Path) -> str:
@@ -136,47 +132,3 @@ def _rows(source: Any, kind: str) -> Iterator[Any]:
             atoms = row.toatoms()
             atoms.info.update(row.key_value_pairs)
             yield atoms
-
-
-def _from_atoms(atoms: Any, source: str, *, made_up: bool) -> Frame:
-    """Copy atoms and the stored results of a calculation; raw forces, as the calculator has them.
-
-    Args:
-        atoms: of ASE.
-        source: file and frame.
-        made_up: the energy is none, the reader puts 0.
-    """
-    results = dict(getattr(atoms.calc, "results", {})) if atoms.calc is not None else {}
-    results = {k: v for k, v in results.items() if v is not None}
-    if made_up:
-        results = {k: v for k, v in results.items() if "energy" not in k}
-    columns = {k: v for k, v in atoms.arrays.items() if k not in ("numbers", "positions")}
-    entries = dict(atoms.info)
-    for name, value in results.items():
-        per_atom = np.ndim(value) > 0 and np.shape(value)[0] == len(atoms) and name not in _OF_STRUCTURE
-        store = columns if per_atom else entries
-        if name in store and not _equal(store[name], value):
-            store[f"info.{name}"] = store.pop(name)
-            name = f"calculator.{name}"
-        store[name] = value
-    constrained = sorted({int(i) for c in atoms.constraints for i in np.ravel(getattr(c, "index", []))})
-    if len(atoms) == 0 or (atoms.numbers < 1).any():
-        raise DataError(f"{source}: a frame without atoms, or with atoms that are no element")
-    return Frame(
-        numbers=np.array(atoms.numbers, dtype=np.int32),
-        positions=np.array(atoms.positions, dtype=np.float64),
-        cell=np.array(atoms.cell, dtype=np.float64),
-        pbc=np.array(atoms.pbc, dtype=bool),
-        source=source,
-        entries=entries,
-        columns=columns,
-        constrained=constrained,
-    )
-
-
-def _equal(a: Any, b: Any) -> bool:
-    try:
-        x, y = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
-    except (TypeError, ValueError):
-        return bool(a == b)
-    return x.shape == y.shape and bool(np.allclose(x, y, rtol=0.0, atol=1e-6))

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lmlp.descriptor.compute import element_weights, normalize_spec
+from lmlp.descriptor.spec import element_weights, normalize_spec
 
 _Row = dict[str, Any]
 
