@@ -119,8 +119,10 @@ def test_addresses_leaks_and_undefined_behavior(tmp_path: Path) -> None:
         "ASAN_OPTIONS": f"{log}:detect_leaks=1:exitcode=0:abort_on_error=1",
         "UBSAN_OPTIONS": f"{log}:halt_on_error=1:print_stacktrace=1",
     }
-    # the TorchScript backend is built without sanitizers, by the user
-    run_tests(plugin, runtime_library("libasan.so"), environment, "-k", "not torchscript")
+    # The TorchScript backend is built without sanitizers, by the user. With mixed precision the bits of ASE
+    # are those of the same build only: this one is optimized less.
+    selection = "not torchscript and not (gas_as_in_ase and mixed)"
+    run_tests(plugin, runtime_library("libasan.so"), environment, "-k", selection)
     assert complaints(tmp_path) == []
 
 
