@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from lmlp.evaluation import evaluate
 from lmlp.export.writing import write_model_file
-from lmlp.selection import similar
+from lmlp.selection import likes
 from lmlp.selection.energy_suspects import unlike_neighbors
 from lmlp.selection.likes import structure_points
 from lmlp.training import Observer
@@ -111,9 +111,9 @@ def test_large_sets_are_compared_piecewise_with_a_draw(kinds, monkeypatch):
     points, errors = kinds
     errors[5] += 0.1
     whole = unlike_neighbors(errors, points, np.ones(len(errors), bool), 4.0)
-    monkeypatch.setattr(similar, "_ROWS", 50)
+    monkeypatch.setattr(likes, "_ROWS", 50)
     assert np.array_equal(unlike_neighbors(errors, points, np.ones(len(errors), bool), 4.0), whole)
-    monkeypatch.setattr(similar, "_MOST", 100)
+    monkeypatch.setattr(likes, "_MOST", 100)
     assert outliers(errors, points) == [5]
 
 

@@ -1,8 +1,7 @@
 """Nearest structures, and how lonely one is."""
 
 import numpy as np
-from lmlp.selection import similar
-from lmlp.selection.similar import find_likes, likes_by_task
+from lmlp.selection.likes import find_likes, likes_by_task
 
 
 def brute_force(points, pool, i):
@@ -13,7 +12,7 @@ def brute_force(points, pool, i):
 
 
 def test_the_eight_nearest(monkeypatch):
-    monkeypatch.setattr(similar, "_ROWS", 40)
+    monkeypatch.setattr("lmlp.selection.likes._ROWS", 40)
     points = np.random.default_rng(0).normal(size=(150, 4))
     pool = np.flatnonzero(np.arange(150) % 3 > 0)
     likes = find_likes(points, pool)
@@ -51,7 +50,7 @@ def test_likes_are_of_the_same_task():
 
 
 def test_of_many_a_draw(monkeypatch):
-    monkeypatch.setattr(similar, "_MOST", 50)
+    monkeypatch.setattr("lmlp.selection.likes._MOST", 50)
     points = np.random.default_rng(0).normal(size=(300, 4))
     likes = find_likes(points, np.arange(300))
     assert len(np.unique(likes.near)) == 50
