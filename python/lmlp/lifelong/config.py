@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, ValidationInfo
 
 from lmlp.config.values import MOST, Bytes, Count, Fraction, Positive
 from lmlp.files.names import beside
@@ -37,11 +37,15 @@ REFUSED = {
 }
 
 
-def _known_strategy(name: str) -> str:
+def _known_strategy(name: str, info: ValidationInfo) -> str:
     from lmlp.selection.strategies import STRATEGIES  # torch; not for a help text
 
     if name not in STRATEGIES:
         raise ValueError(f"allowed are {', '.join(STRATEGIES)}")
+    rule, plain = info.data.get("selection", SelectionRule()), SelectionRule()
+    ignored = sorted(k for k in STRATEGIES[name].unused if getattr(rule, k) != getattr(plain, k))
+    if ignored:
+        raise ValueError(f"it has no use for {', '.join(f'selection.{k}' for k in ignored)}: leave that out")
     return name
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -55,6 +55,8 @@ class AdaptiveSelection:
         n_draws: structures per epoch and member; default ``rule.share`` of those of the first member.
         likes: the structures most like each one, which suspects are compared with; None: no comparison.
     """
+
+    unused: ClassVar[frozenset[str]] = frozenset()
 
     def __init__(
         self,

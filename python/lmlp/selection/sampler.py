@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
 from lmlp.selection.ledger import Ledger
+from lmlp.selection.likes import Likes
+from lmlp.selection.rule import SelectionRule
 
 _WINDOW = 8  # blocks whose structures are mixed
 
@@ -48,12 +50,31 @@ class Strategy(Sampler, Protocol):
     """A sampler for learning sessions: it draws from earlier tasks and a new one, and keeps a ledger.
 
     Attributes:
+        unused: fields of the selection rule that it has no use for; settings that name them are refused.
         ledger: what is known of each structure; memory, balance and report read it.
         n_draws: structures per epoch and member.
     """
 
+    unused: ClassVar[frozenset[str]]
     ledger: Ledger
     n_draws: int
+
+    def __init__(
+        self,
+        members: Sequence[np.ndarray],
+        tasks: np.ndarray,
+        *,
+        new: int,
+        batch_size: int,
+        seed: int,
+        rule: SelectionRule,
+        factors: np.ndarray,
+        statuses: np.ndarray,
+        n_draws: int,
+        likes: Likes,
+    ) -> None:
+        """Begin to draw; the arguments are those of :class:`lmlp.selection.adaptive.AdaptiveSelection`."""
+        ...
 
     def divide(self, total: int, sizes: Sequence[int]) -> tuple[int, int]:
         """Return how many of ``total`` draws come from earlier tasks and from the new one.

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from lmlp.selection.adaptive import AdaptiveSelection
 from lmlp.selection.sampler import Strategy
 from lmlp.selection.uniform import UniformRehearsal
 
-# name in the settings -> class; all are made with the arguments of AdaptiveSelection
-STRATEGIES: dict[str, Callable[..., Strategy]] = {
+# name in the settings -> class
+STRATEGIES: dict[str, type[Strategy]] = {
     "adaptive": AdaptiveSelection,
     "uniform": UniformRehearsal,
 }

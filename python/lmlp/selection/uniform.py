@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -28,6 +28,22 @@ class UniformRehearsal:
         n_draws: structures per epoch and member.
     """
 
+    unused: ClassVar[frozenset[str]] = frozenset(
+        {
+            "down",
+            "improvement",
+            "largest",
+            "lower_below",
+            "new",
+            "raise_above",
+            "recheck_every",
+            "redundant_after",
+            "smallest",
+            "suspect_after",
+            "up",
+        }
+    )
+
     def __init__(
         self,
         members: Sequence[np.ndarray],
@@ -40,7 +56,7 @@ class UniformRehearsal:
         factors: np.ndarray,
         statuses: np.ndarray,
         n_draws: int,
-        likes: Likes | None,
+        likes: Likes,
     ) -> None:
         self.members = [np.asarray(ids) for ids in members]
         self.tasks, self.new = np.asarray(tasks), new

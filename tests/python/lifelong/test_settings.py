@@ -12,6 +12,8 @@ from lmlp.lifelong.base import completed, load_model, make_learn_config, session
 from lmlp.lifelong.batches import SessionBatch, learn_batches
 from lmlp.lifelong.config import REFUSED, LearnConfig
 from lmlp.lifelong.learn import learn
+from lmlp.selection.rule import SelectionRule
+from lmlp.selection.strategies import STRATEGIES
 from lmlp.training import train
 from lmlp.training.config import TrainConfig
 from typer.testing import CliRunner
@@ -243,3 +245,16 @@ def test_several_wrong_settings_are_all_named():
 def test_frames_belong_to_the_batches_of_a_stream(start):
     with pytest.raises(ConfigError, match=r"frames: batches have frames of their own; got \(0, 5\)"):
         learn_batches(learn_values(start, frames=[0, 5]), [SessionBatch([start / "new.xyz"])])
+
+
+def test_a_strategy_refuses_what_it_has_no_use_for():
+    """What a strategy obeys is accepted, what it would ignore in silence is named."""
+    rule = {"share": 0.2, "old_share": 0.6, "suspect_likes": 2.0}
+    assert make_learn_config({**PLAIN, "strategy": "uniform", "selection": rule}).selection.share == 0.2
+    wrong = {**rule, "up": 1.5, "recheck_every": 7}
+    with pytest.raises(
+        ConfigError, match=r"strategy: it has no use for selection\.recheck_every, selection\.up: .*'uniform'"
+    ):
+        make_learn_config({**PLAIN, "strategy": "uniform", "selection": wrong})
+    assert make_learn_config({**PLAIN, "selection": wrong}).strategy == "adaptive"
+    assert all(hasattr(SelectionRule(), name) for s in STRATEGIES.values() for name in s.unused)

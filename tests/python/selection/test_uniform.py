@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from lmlp.selection.likes import find_likes
 from lmlp.selection.rule import SelectionRule
 from lmlp.selection.strategies import STRATEGIES
 
@@ -10,7 +11,8 @@ TASKS = np.repeat([0, 1, 2], [40, 40, 20])
 
 def uniform(**rule):
     rule = SelectionRule(old_share=0.6, **rule)
-    more = {"factors": np.linspace(0.5, 3, 100), "statuses": np.ones(100, int), "likes": None}
+    likes = find_likes(np.zeros((100, 2)), np.arange(100))
+    more = {"factors": np.linspace(0.5, 3, 100), "statuses": np.ones(100, int), "likes": likes}
     members = [np.arange(100), np.arange(0, 100, 2)]
     return STRATEGIES["uniform"](members, TASKS, new=2, batch_size=5, seed=3, rule=rule, n_draws=20, **more)
 
