@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 from ase import Atoms
-from ase.constraints import dict2constraint
+from ase.constraints import FixBondLengths, FixConstraint, dict2constraint
 from ase.io.jsonio import decode, encode
 
 from lmlp.errors import DataError, InvalidArgumentError
@@ -42,7 +42,7 @@ def identity(atoms: Atoms) -> str:
     constraints = []
     for constraint in atoms.constraints:
         try:
-            constraints.append(constraint.todict())
+            constraints.append(_described(constraint, atoms))
         except (AttributeError, NotImplementedError):
             name = type(constraint).__name__
             raise InvalidArgumentError(f"the constraint {name} cannot be kept in a restart file") from None
@@ -50,6 +50,17 @@ def identity(atoms: Atoms) -> str:
     return str(
         encode({"arrays": arrays, "pbc": atoms.pbc, "constraints": constraints, "info": _plain(atoms.info)})
     )
+
+
+def _described(constraint: FixConstraint, atoms: Atoms) -> dict[str, Any]:
+    """Return a constraint as plain data; ASE leaves out the lengths that rigid bonds began with."""
+    found: dict[str, Any] = constraint.todict()
+    if isinstance(constraint, FixBondLengths):
+        lengths = constraint.bondlengths
+        if lengths is None:
+            lengths = constraint.initialize_bond_lengths(atoms)
+        found["kwargs"]["bondlengths"] = [float(x) for x in lengths]
+    return found
 
 
 def _plain(info: Mapping[str, Any]) -> dict[str, Any]:
@@ -77,17 +88,18 @@ def restore(atoms: Atoms, text: str) -> None:
     kept: Mapping[str, Any] = decode(text)
     natural = Atoms(atoms.numbers).get_masses()
     masses = kept["arrays"].get("masses", natural)
-    now = encode([c.todict() for c in atoms.constraints])
+    now = [c.todict() for c in atoms.constraints]
+    constraints = [dict2constraint(c) for c in kept["constraints"]]
     changed = {
         "masses": atoms.has("masses") and not np.array_equal(atoms.get_masses(), masses),
-        "constraints": bool(atoms.constraints) and now != encode(kept["constraints"]),
+        "constraints": bool(atoms.constraints) and encode(now) != encode([c.todict() for c in constraints]),
         "pbc": not np.array_equal(atoms.pbc, kept["pbc"]),
     }
     if any(changed.values()):
         raise DataError(", ".join(name for name, differs in changed.items() if differs))
     for name in _ARRAYS:
         atoms.set_array(name, kept["arrays"].get(name))
-    atoms.set_constraint([dict2constraint(c) for c in kept["constraints"]])
+    atoms.set_constraint(constraints)
     atoms.info = {**atoms.info, **kept["info"]}
 
 

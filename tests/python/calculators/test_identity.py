@@ -74,6 +74,25 @@ def test_resumed_from_less_it_is_the_same_run(
     third.resume()
 
 
+def test_rigid_bonds_keep_the_lengths_that_they_began_with(model_path: Path, tmp_path: Path) -> None:
+    """Each restart would add the rounding of a measured length."""
+    whole = simulation(model_path, tmp_path / "whole", atoms=bonded())
+    whole.start()
+    whole.run(24)
+    for step in range(3, 25, 3):
+        part = simulation(model_path, tmp_path / "parts", atoms=bonded())
+        if step == 3:
+            part.start()
+        else:
+            part.resume()
+        part.run(step)
+    assert part.atoms.constraints[0].bondlengths == pytest.approx(
+        whole.atoms.constraints[0].bondlengths, abs=0
+    )
+    np.testing.assert_array_equal(part.atoms.positions, whole.atoms.positions)
+    np.testing.assert_array_equal(part.atoms.get_momenta(), whole.atoms.get_momenta())
+
+
 @pytest.mark.parametrize("kind", ["isotopes", "fixed atoms", "tags and charges"])
 def test_the_trajectory_reads_back_as_it_ran(model_path: Path, tmp_path: Path, kind: str) -> None:
     run = simulation(model_path, tmp_path / "a", atoms=KINDS[kind]())
