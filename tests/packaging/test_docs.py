@@ -1,12 +1,15 @@
-"""Links of the documentation lead somewhere: files exist, and so do the headings that are named."""
+"""The documentation names what there is: links lead somewhere, modules, functions and files exist."""
 
 import re
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+_FILES = {"lmlp.h", "lmlp.json"}  # a header, an entry of model files
+_ROOTS = ("python/lmlp", "csrc/src", "lammps_plugin")  # pages name sources from here
 pytestmark = pytest.mark.skipif(not (ROOT / "docs").is_dir(), reason="the docs are not part of this copy")
 
 
@@ -28,6 +31,39 @@ def test_links(page: Path) -> None:
         if not target.exists() or (anchor and anchor not in anchors(target)):
             broken.append(link)
     assert not broken
+
+
+def exists(name: str) -> bool:
+    """Whether ``lmlp.a.b.C.d`` is a module, or something in one; fields of settings and data count."""
+    parts = name.split(".")
+    for k in range(len(parts), 0, -1):
+        try:
+            found = import_module(".".join(parts[:k]))
+        except ModuleNotFoundError:
+            continue
+        for part in parts[k:]:
+            if part in getattr(found, "__annotations__", {}):
+                return True
+            if not hasattr(found, part):
+                return False
+            found = getattr(found, part)
+        return True
+    return False
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.relative_to(ROOT).as_posix())
+def test_names_of_python(page: Path) -> None:
+    names = set(re.findall(r"\blmlp(?:\.[A-Za-z_]\w*)+", page.read_text(encoding="utf-8")))
+    assert not [name for name in sorted(names - _FILES) if not exists(name)]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.relative_to(ROOT).as_posix())
+def test_names_of_sources(page: Path) -> None:
+    names = set(
+        re.findall(r"`([\w./-]+/[\w-]+\.(?:py|cpp|hpp|h|md|toml))`", page.read_text(encoding="utf-8"))
+    )
+    roots = (page.parent, ROOT, *(ROOT / place for place in _ROOTS))
+    assert not [name for name in sorted(names) if not any((root / name).exists() for root in roots)]
 
 
 @pytest.mark.parametrize(

@@ -147,6 +147,7 @@ def command(
     from lmlp.lifelong.base import make_learn_config, session_config
     from lmlp.lifelong.learn import learn
     from lmlp.lifelong.outputs import page_path
+    from lmlp.training.state.outputs import checkpoint_stamp
 
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         raise ConfigError("learning runs in one process, with --threads: start it without torchrun")
@@ -168,12 +169,14 @@ def command(
 
     with TrainView() as view, claimed(make_learn_config(options), resume=resume, force=force):
         config = session_config(options, resume=resume)
+        before = None if resume else checkpoint_stamp(config)
         try:
             outcome = learn(config, observer=view, resume=resume, started=started)
         except KeyboardInterrupt:
             view.stop()
+            begun = checkpoint_stamp(config) not in (None, before)
             where = f"All progress is in {config.checkpoint}; the same command with --resume goes on."
-            view.say(f"Stopped. {where if config.checkpoint.exists() else 'Learning had not begun.'}")
+            view.say(f"Stopped. {where if begun else 'Learning had not begun.'}")
             raise typer.Exit(130) from None
         view.stop()
         _finish(outcome, page_path(config))

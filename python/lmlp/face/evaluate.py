@@ -11,6 +11,7 @@ from lmlp.errors import DataError
 from lmlp.evaluation import Evaluation
 from lmlp.evaluation import evaluate as run
 from lmlp.evaluation.missing import missing_labels
+from lmlp.export.model_file import read_content
 from lmlp.face.inputs import Data, read_sets
 from lmlp.face.model import Model
 from lmlp.face.settings import KeysSettings, nested
@@ -57,6 +58,7 @@ def evaluate(
     """
     names = nested(keys, ["keys"], "lmlp.evaluate").get("keys", {})
     path = model.file() if isinstance(model, Model) else model
+    read_content(path)  # the core names no reason
     backend = open_backend(path, threads=threads, precision=precision)
     sets = read_sets(data, DataKeys(**names))
     missing = missing_labels([s for structures in sets.values() for s in structures])

@@ -32,36 +32,38 @@ def read_sets(data: Data, keys: DataKeys, name: str = "data") -> dict[str, list[
         name: of what is no file, for messages.
 
     Returns:
-        the structures of each file by its name, and all others under ``name``.
+        the structures of each file by its name, and all others under ``name``; what is given twice, twice.
 
     Raises:
         DataError, GeometryError, UnknownElementError: as :func:`lmlp.io.read_structures`.
         InvalidArgumentError: something else.
     """
     items = listed(data, name)
-    sets = {str(file): read_structures(file, keys) for file in files_among(items)}
+    sets: dict[str, list[Structure]] = {}
+    for file in files_among(items):
+        sets.setdefault(str(file), []).extend(read_structures(file, keys))
     others = [item for item in items if not isinstance(item, (str, Path))]
     if others:
-        sets[name] = []
+        found = sets.setdefault(name, [])
         for read, group in groupby(others, lambda item: isinstance(item, Structure)):
             part = list(group)
             if read:
-                sets[name] += [item for item in part if isinstance(item, Structure)]
+                found += [item for item in part if isinstance(item, Structure)]
             else:
                 atoms = [item for item in part if isinstance(item, Atoms)]
-                sets[name] += structures_of(atoms, keys, name=name)
+                found += structures_of(atoms, keys, name=name)
     return sets
 
 
 def as_files(
     sets: Mapping[str, Data | None], keys: Mapping[str, Any], folder: Path
 ) -> tuple[dict[str, list[str]], dict[str, Any]]:
-    """Return names of files with the data; where not all are files, all is written to ``folder``.
+    """Return names of files with the data; where not all are files, all is written below ``folder``.
 
     Args:
         sets: data by the name of the setting; None where there are none.
         keys: names of the labels, as given.
-        folder: for files, one for each set.
+        folder: for files: one for each that was given, and one for a set with something else in it.
 
     Returns:
         files by the name of the setting, and the names of the labels in them.
@@ -74,15 +76,26 @@ def as_files(
         return {name: [str(file) for file in items] for name, items in given.items()}, dict(keys)
     result = {}
     for name, items in given.items():
-        structures = [s for part in read_sets(items, DataKeys(**keys), name).values() for s in part]
-        path = folder / f"{name}.xyz"
-        structures = [_only_labels(s) for s in structures]
-        lost = left_out(path, structures)
-        if lost:
-            raise DataError(f"{name}: {lost}: take it out of the Atoms, or give it another name")
-        write_structures(path, structures)
-        result[name] = [str(path)]
+        parts = read_sets(items, DataKeys(**keys), name)
+        if len(files_among(items)) < len(items):
+            parts = {f"{name}.xyz": [s for part in parts.values() for s in part]}
+        result[name] = [
+            _written(folder / f"{name}-{k}", file, name, structures)
+            for k, (file, structures) in enumerate(parts.items())
+        ]
     return result, {key: keys[key] for key in _NOT_LABELS if key in keys}
+
+
+def _written(folder: Path, file: str, name: str, structures: Sequence[Structure]) -> str:
+    """Write structures to a file that is called as the one that they come from, for tasks have its name."""
+    folder.mkdir()
+    path = folder / f"{Path(file).name.partition('.')[0]}.xyz"
+    plain = [_only_labels(s) for s in structures]
+    lost = left_out(path, plain)
+    if lost:
+        raise DataError(f"{name}: {lost}: take it out of the Atoms, or give it another name")
+    write_structures(path, plain)
+    return str(path)
 
 
 def listed(data: Data, name: str) -> list[One]:

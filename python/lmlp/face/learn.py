@@ -23,6 +23,7 @@ from lmlp.lifelong.learn import learn as run
 from lmlp.lifelong.outputs import in_place, learn_inputs, learn_outputs
 from lmlp.model.torch_fork import safe_after_fork
 from lmlp.training import Observer, TrainConfig
+from lmlp.training.state.outputs import checkpoint_stamp
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -97,7 +98,7 @@ def learn(
             "output": str(folder / "model.pt" if output is None else output),
             "task": _name(new) if task is None else task,
         }
-        with _claimed(values, resume=resume, force=force) as config, _explained(config):
+        with _claimed(values, resume=resume, force=force) as config, _explained(config, resume=resume):
             outcome = run(config, observer=hears, resume=resume, started=started)
         path = None if output is None else outcome.path
         learned = Model(outcome.path.read_bytes(), path, outcome.report)
@@ -122,7 +123,7 @@ def _name(items: Sequence[One]) -> str:
 @contextmanager
 def _claimed(values: dict[str, Any], *, resume: bool, force: bool) -> Iterator[LearnConfig]:
     """Give the settings of a session and hold its locks, once it is sure that its files may be written."""
-    config = session_config(values, resume=resume)
+    config = session_config(values, resume=resume, source="lmlp.learn")
     files = learn_outputs(config, replaces=resume or in_place(config))
     check_names(files, learn_inputs(config))
     with locked(beside(config.output, "")), locked(config.memory):
@@ -131,12 +132,13 @@ def _claimed(values: dict[str, Any], *, resume: bool, force: bool) -> Iterator[L
 
 
 @contextmanager
-def _explained(config: LearnConfig) -> Iterator[None]:
-    """Say at an interruption where the progress is."""
+def _explained(config: LearnConfig, *, resume: bool) -> Iterator[None]:
+    """Say at an interruption where the progress is, once this session has saved some."""
+    before = None if resume else checkpoint_stamp(config)
     try:
         yield
     except KeyboardInterrupt:
-        if not config.checkpoint.exists():
+        if checkpoint_stamp(config) in (None, before):
             raise
         raise KeyboardInterrupt(
             f"all progress is in {config.checkpoint}; lmlp.learn with "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -17,7 +18,7 @@ from lmlp.calculators.many import predict_structures
 from lmlp.calculators.prediction import predict
 from lmlp.descriptor.compute import Descriptor
 from lmlp.environments import AtomsLike
-from lmlp.errors import ModelFileError
+from lmlp.errors import InvalidArgumentError, ModelFileError
 from lmlp.export.model_file import parse_model_file, read_content, stored_checksum
 from lmlp.face.places import file_of
 from lmlp.face.predicted import PredictedProperties, predicted
@@ -126,6 +127,7 @@ class Model:
         Raises:
             UnknownElementError: an element that the model does not have.
             GeometryError: NaN or infinite coordinates, two atoms at the same place, a singular cell.
+            InvalidArgumentError: something that is no structure.
             UncertaintyError: the uncertainty of a one-member model.
             NotFiniteError: a result that is not a finite number.
         """
@@ -136,7 +138,7 @@ class Model:
             pairs = find_neighbors(atoms.positions, atoms.cell, atoms.pbc, self.cutoff, n_threads=threads)
             DistanceGuard(backend.facts, "data", "warn").check(pairs, species)
             return predicted(predict(backend, pairs, species, uncertainty=wanted), atoms.cell)
-        several = list(cast("Iterable[AtomsLike]", atoms))
+        several = _several(atoms)
         names = [f"atoms[{i}]" for i in range(len(several))]
         batches = predict_structures(backend, several, names, uncertainty=wanted, threads=threads)
         found = [prediction for batch in batches for prediction in batch]
@@ -165,12 +167,12 @@ class Model:
         Raises:
             UnknownElementError: an element that the model does not have.
             GeometryError: NaN or infinite coordinates, two atoms at the same place, a singular cell.
+            InvalidArgumentError: something that is no structure.
         """
         descriptor = self.descriptor
         if _is_one(atoms):
             return descriptor.features(atoms, n_threads=threads)
-        several = cast("Iterable[AtomsLike]", atoms)
-        return [descriptor.features(one, n_threads=threads) for one in several]
+        return [descriptor.features(one, n_threads=threads) for one in _several(atoms)]
 
     def calculator(self, **options: Any) -> LMLPCalculator:
         """Return a calculator for ASE.
@@ -237,6 +239,23 @@ class Model:
 def _is_one(atoms: AtomsLike | Iterable[AtomsLike]) -> TypeGuard[AtomsLike]:
     """Tell whether one structure was given; ``Atoms`` can be iterated over, too."""
     return hasattr(atoms, "positions")
+
+
+def _several(atoms: AtomsLike | Iterable[AtomsLike]) -> list[AtomsLike]:
+    """Return many structures as a list.
+
+    Raises:
+        InvalidArgumentError: something that is no structure.
+    """
+    several: list[AtomsLike] = []
+    odd: list[object] = [atoms]
+    if not isinstance(atoms, (str, bytes)):  # the name of a file
+        with suppress(TypeError):
+            several = list(cast("Iterable[AtomsLike]", atoms))
+            odd = [one for one in several if not _is_one(one)]
+    if odd:
+        raise InvalidArgumentError(f"atoms: give ase.Atoms, one or many; got {odd[0]!r}")
+    return several
 
 
 def load(path: str | Path) -> Model:

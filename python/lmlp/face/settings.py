@@ -46,7 +46,6 @@ class StepsSettings(KeysSettings, total=False):
     epochs: int
     time_limit: float | str
     batch_size: int
-    selection: str | float | Mapping[str, Any]
     model: Mapping[str, Any]
     loss: Mapping[str, Any]
     optimizer: str | Mapping[str, Any]
@@ -72,6 +71,7 @@ class TrainSettings(StepsSettings, total=False):
     baseline: str | Mapping[str, Any]
     elements: list[str]
     descriptor: Mapping[str, Any]
+    selection: str | float | Mapping[str, Any]
     holdout_fraction: float
     derivatives: Literal["automatic", "stored", "computed"]
     stream: Literal["automatic", "always", "never"]
@@ -81,6 +81,7 @@ class TrainSettings(StepsSettings, total=False):
 class LearnSettings(StepsSettings, total=False):
     """Keyword settings of ``lmlp.learn``."""
 
+    selection: Mapping[str, Any]
     frames: tuple[int, int]
     strategy: str
     networks: Literal["present", "all", "new"]

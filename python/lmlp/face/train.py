@@ -20,6 +20,7 @@ from lmlp.model.torch_fork import safe_after_fork
 from lmlp.training import Observer, TrainConfig, make_config
 from lmlp.training import train as run
 from lmlp.training.divergence import keep_diverged
+from lmlp.training.state.outputs import checkpoint_stamp
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -83,7 +84,7 @@ def train(
         )
         values |= {**files, "output": str(folder / "model.pt" if output is None else output)}
         config = make_config(values, "lmlp.train")
-        with locked(beside(config.output, ""), hears.on_message), _explained(config):
+        with locked(beside(config.output, ""), hears.on_message), _explained(config, resume=resume):
             model = run(config, observer=hears, resume=resume)
             kept = None if resume or not config.output.exists() else earlier(config.output, config.output)
             write_model_file(model, config.output, keep=kept)
@@ -91,14 +92,15 @@ def train(
 
 
 @contextmanager
-def _explained(config: TrainConfig) -> Iterator[None]:
-    """Say in errors where the weights are."""
+def _explained(config: TrainConfig, *, resume: bool) -> Iterator[None]:
+    """Say in errors where the weights are, once this run has saved some."""
+    before = None if resume else checkpoint_stamp(config)
     try:
         yield
     except DivergedError as error:
         raise keep_diverged(error, config.output) from None
     except (KeyboardInterrupt, OutputError, TrainingError) as error:
-        if not config.checkpoint.exists():
+        if checkpoint_stamp(config) in (None, before):
             raise
         where = (
             f"the weights are in {config.checkpoint} (lmlp.load); lmlp.train with "

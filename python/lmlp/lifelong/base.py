@@ -74,18 +74,21 @@ def make_learn_config(values: Mapping[str, Any], source: str = "options") -> Lea
     return validated(LearnConfig, values, source, REFUSED)
 
 
-def session_config(options: Mapping[str, Any], *, resume: bool = False) -> LearnConfig:
+def session_config(
+    options: Mapping[str, Any], *, resume: bool = False, source: str = "options"
+) -> LearnConfig:
     """Return the settings of a session: ``options`` laid over what it takes over from its model.
 
     Args:
         options: settings as given, sections nested.
         resume: take over what the interrupted session took over.
+        source: where they come from, for messages.
 
     Raises:
         ConfigError: an unknown or impossible setting; nothing to resume.
         ModelFileError: ``start`` is no model.
     """
-    config = make_learn_config(options)
+    config = make_learn_config(options, source)
     if not resume:
         return completed(config, None, load_model(config.start))
     from lmlp.training.state.checkpoint import load_checkpoint

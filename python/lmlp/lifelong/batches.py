@@ -23,6 +23,7 @@ from lmlp.lifelong.learn import learn
 from lmlp.lifelong.memory import Memory
 from lmlp.lifelong.outputs import batches_outputs, learn_inputs, report_path, suspects_path
 from lmlp.lifelong.session import NothingNew
+from lmlp.model.torch_fork import safe_after_fork
 from lmlp.training.observer import Observer
 from lmlp.training.state.log import read_log
 
@@ -61,6 +62,7 @@ def batches_log(output: Path) -> Path:
     return beside(output, ".stream.jsonl")
 
 
+@safe_after_fork
 def learn_batches(
     options: Mapping[str, Any],
     batches: Sequence[SessionBatch],

@@ -181,6 +181,14 @@ def unpack_model(packed: dict[str, Any]) -> ModelData:
     return model_data(parse_header(packed["header"].encode()), arrays)
 
 
+def equal_models(a: ModelData, b: ModelData) -> bool:
+    """Tell whether two models are the same, bit by bit."""
+    one, other = pack_model(a), pack_model(b)
+    if one["header"] != other["header"] or one["arrays"].keys() != other["arrays"].keys():
+        return False
+    return all(torch.equal(tensor, other["arrays"][name]) for name, tensor in one["arrays"].items())
+
+
 def freeze_networks(potential: EnsemblePotential, species: Sequence[int]) -> None:
     """Keep the networks of some species as they are."""
     network = potential.network

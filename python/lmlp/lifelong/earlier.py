@@ -14,6 +14,7 @@ from lmlp.dataset.division import Lots, hold_out
 from lmlp.dataset.free_atoms import nothing_bound, tell_disagreements
 from lmlp.errors import DataError
 from lmlp.io import DataKeys, read_structures
+from lmlp.io.open import split_index
 from lmlp.lifelong.config import LearnConfig
 from lmlp.lifelong.continuation import extended_elements
 from lmlp.lifelong.memory import UNWRITTEN, Addition, Entry, Memory, Update
@@ -63,7 +64,8 @@ def earlier_data(config: LearnConfig, base: ModelData, observer: Observer) -> Ea
         DataError: there is neither a memory nor old data, or free atoms only; two tasks of one name.
     """
     if not config.memory.exists() and not config.old:
-        known = base.provenance.get("config", {}).get("data", [])
+        trained = base.provenance.get("config", {}).get("data", [])
+        known = [path for path in trained if split_index(Path(path))[0].is_file()]  # else of Atoms, or gone
         hint = "".join(f" --old {path}" for path in known) or " --old DATA"
         raise DataError(
             f"{config.memory}: no such memory file. Without earlier data a model forgets: name those that "
@@ -110,9 +112,14 @@ def known_to(memory: Path, structures: list[Structure]) -> set[str]:
         return opened.known([checksum(s) for s in structures])
 
 
+def task_name(path: Path) -> str:
+    """Return the name of the task of old data in a file."""
+    return path.name.partition(".")[0]
+
+
 def _add(found: Earlier, config: LearnConfig, path: Path, additions: list[Addition]) -> None:
     """Take up old data of a file as a task."""
-    name = path.name.partition(".")[0]
+    name = task_name(path)
     if name in found.tasks:
         raise DataError(
             f"{path}: there is a task {name!r} already, in {config.memory} or of another "

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,8 +16,8 @@ from lmlp.errors import ConfigError, DataError
 from lmlp.io import DataKeys, read_structures
 from lmlp.lifelong.base import completed, load_model
 from lmlp.lifelong.config import LearnConfig
-from lmlp.lifelong.continuation import extended_elements, pack_model, unpack_model
-from lmlp.lifelong.earlier import Earlier, earlier_data, known_to, unknown
+from lmlp.lifelong.continuation import equal_models, extended_elements, pack_model, unpack_model
+from lmlp.lifelong.earlier import Earlier, earlier_data, known_to, task_name, unknown
 from lmlp.lifelong.memory import Entry, Memory
 from lmlp.lifelong.outputs import learn_inputs, learn_outputs
 from lmlp.model.data import ModelData
@@ -111,6 +113,8 @@ def read_session(config: LearnConfig, context: Context) -> Session:
     """
     saved = context.begin(learn_outputs(config, replaces=True), learn_inputs(config))
     base = load_model(config.start) if saved is None else unpack_model(saved["base"])
+    if saved is not None:
+        _check_resumed(saved, config, base)
     config = completed(config, saved, base)
     if saved is not None and config.memory.exists():
         with Memory(config.memory) as memory:
@@ -141,6 +145,25 @@ def read_session(config: LearnConfig, context: Context) -> Session:
         id=str(saved["session"]) if saved is not None else _name(base, config, dataset),
         saved=saved,
     )
+
+
+def _check_resumed(saved: dict[str, Any], config: LearnConfig, base: ModelData) -> None:
+    """Refuse to go on with another model, or with old data of other names; both may lie elsewhere now.
+
+    Raises:
+        ConfigError: names what differs.
+    """
+    before = json.loads(saved["config"])
+    changed = []
+    if str(config.start) != before["start"] and not equal_models(load_model(config.start), base):
+        changed.append("start")
+    if [task_name(Path(path)) for path in before["old"]] != [task_name(path) for path in config.old]:
+        changed.append("old")
+    if changed:
+        raise ConfigError(
+            f"{config.checkpoint}: made with other settings of {', '.join(changed)}; "
+            "resume with the same, or start anew without --resume"
+        )
 
 
 def _new_structures(

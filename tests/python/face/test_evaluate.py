@@ -8,7 +8,7 @@ import lmlp
 import pytest
 from ase.build import molecule
 from lmlp.cli.app import app
-from lmlp.errors import ConfigError, DataError, DataWarning, UnknownElementError
+from lmlp.errors import ConfigError, DataError, DataWarning, ModelFileError, UnknownElementError
 from typer.testing import CliRunner
 
 from tests.python.face.conftest import as_atoms
@@ -29,6 +29,14 @@ def test_atoms(folder: Path) -> None:
     by_file = lmlp.evaluate("model.pt", "test.xyz")
     assert figures(lmlp.evaluate("model.pt", as_atoms(clusters(3, seed=7)))) == figures(by_file)
     assert figures(lmlp.evaluate("model.pt", clusters(3, seed=7))) == figures(by_file)
+
+
+def test_the_same_twice_and_a_file_named_like_atoms(folder: Path) -> None:
+    twice = lmlp.evaluate("model.pt", ["test.xyz", "test.xyz"]).metrics()
+    assert twice["n_structures"] == 6
+    Path("data").write_bytes(Path("test.xyz").read_bytes())
+    both = lmlp.evaluate("model.pt", ["data", *as_atoms(clusters(3, seed=7))]).metrics()
+    assert both["n_structures"] == 6
 
 
 def test_readable(folder: Path) -> None:
@@ -57,6 +65,8 @@ def test_missing_labels(folder: Path) -> None:
 
 
 def test_errors(folder: Path) -> None:
+    with pytest.raises(ModelFileError, match=r"nothing\.pt"):
+        lmlp.evaluate("nothing.pt", "test.xyz")
     with pytest.raises(ConfigError, match=r"lmlp.evaluate: energy_kye: .*did you mean energy_key"):
         lmlp.evaluate("model.pt", "test.xyz", energy_kye="E")  # type: ignore[call-arg]
     iron = molecule("H2O")

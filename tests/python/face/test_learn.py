@@ -7,7 +7,8 @@ from typing import Any
 
 import lmlp
 import pytest
-from lmlp.errors import ConfigError, ForgettingError, InvalidArgumentError, ModelFileError
+from lmlp.audit.report import DataReport
+from lmlp.errors import ConfigError, DataError, ForgettingError, InvalidArgumentError, ModelFileError
 from lmlp.io import write_structures
 from lmlp.lifelong.base import session_config
 from lmlp.lifelong.learn import learn
@@ -49,6 +50,13 @@ def test_atoms(folder: Path) -> None:
     assert not Path("b.memory").exists()
     by_atoms = lmlp.learn("model.pt", new, memory="b.memory", task="new", **settings)
     assert weights(by_atoms) == weights(by_file)
+
+
+def test_old_files_beside_atoms_keep_their_names(folder: Path) -> None:
+    write_structures("more.xyz", clusters(8, seed=9))
+    settings = {**SESSION, "old": ["train.xyz", "more.xyz"], "epochs": 1, "energy_key": "energy"}
+    lmlp.learn("model.pt", as_atoms(clusters(12, seed=3)), memory="m.memory", task="new", **settings)
+    assert tasks("m.memory") == ["more", "new", "train"]
 
 
 def test_takes_over_loss_and_decorrelation(folder: Path) -> None:
@@ -98,6 +106,44 @@ def test_interrupted_and_resumed(folder: Path) -> None:
     assert weights(model) == weights(whole)
 
 
+def test_resumed_with_all_in_memory(folder: Path) -> None:
+    whole = lmlp.learn("model.pt", "new.xyz", memory="whole.memory", **SESSION)
+    settings = {**SESSION, "old": as_atoms(clusters(24)), "memory": "m.memory", "output": "next.pt"}
+    new = as_atoms(clusters(12, seed=3))
+    in_memory = lmlp.Model(Path("model.pt").read_bytes())
+    with pytest.raises(KeyboardInterrupt, match="resume=True goes on"):
+        lmlp.learn(in_memory, new, task="new", observer=Stopping(), **settings)
+    other = lmlp.train("train.xyz", **{**SETTINGS, "seed": 2})
+    with pytest.raises(ConfigError, match="other settings of start"):
+        lmlp.learn(other, new, task="new", resume=True, **settings)
+    Path("else.xyz").write_bytes(Path("train.xyz").read_bytes())
+    with pytest.raises(ConfigError, match="other settings of old"):
+        lmlp.learn(in_memory, new, task="new", resume=True, **{**settings, "old": "else.xyz"})
+    model = lmlp.learn("model.pt", new, task="new", resume=True, **settings)
+    assert weights(model) == weights(whole)
+
+
+class StoppingEarly(Observer):
+    """Presses Ctrl-C while the data are read."""
+
+    def on_data(self, report: DataReport, held_out: DataReport | None) -> None:
+        raise KeyboardInterrupt
+
+
+def test_interrupted_before_it_began(folder: Path) -> None:
+    options = {"memory": "m.memory", "output": "next.pt"}
+    with pytest.raises(KeyboardInterrupt, match="resume=True goes on"):
+        lmlp.learn("model.pt", "new.xyz", **options, observer=Stopping(), **SESSION)
+    with pytest.raises(KeyboardInterrupt, match=r"^$"):
+        lmlp.learn("model.pt", "test.xyz", **options, observer=StoppingEarly(), **SESSION)
+
+
+def test_data_that_were_in_memory_are_not_named(folder: Path) -> None:
+    model = lmlp.train(as_atoms(clusters(24)), **SETTINGS)
+    with pytest.raises(DataError, match=r"\(--old DATA\)"):
+        lmlp.learn(model, "new.xyz", memory="m.memory", epochs=1)
+
+
 def test_refused(folder: Path) -> None:
     shifted = [replace(s, forces=-s.forces, energy=s.energy + 3.0) for s in clusters(24, seed=4)]
     model = lmlp.train("train.xyz", **{**SETTINGS, "epochs": 60})
@@ -120,6 +166,7 @@ def test_refused(folder: Path) -> None:
     [
         ({"members": 3}, "model.members: a model keeps the number and shape of its networks"),
         ({"elements": ["H"]}, "elements: a session has the elements of its model"),
+        ({"selection": 0.5}, "lmlp.learn: selection: Input should be a dictionary"),
         ({"epoch": 3}, r"lmlp.learn: epoch: no such setting \(did you mean epochs\?\)"),
         ({"resume": True}, "resume: name the output"),
     ],

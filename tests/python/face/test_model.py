@@ -10,7 +10,15 @@ import numpy as np
 import pytest
 from ase import Atoms
 from ase.build import molecule
-from lmlp.errors import GeometryError, ModelFileError, UncertaintyError, UnknownElementError
+from ase.io import write
+from ase.io.trajectory import Trajectory
+from lmlp.errors import (
+    GeometryError,
+    InvalidArgumentError,
+    ModelFileError,
+    UncertaintyError,
+    UnknownElementError,
+)
 from lmlp.export.model_file import read_model_file
 from lmlp.io import read_structures
 
@@ -73,6 +81,22 @@ def test_wrong_structures_are_named(random: lmlp.Model) -> None:
     with pytest.raises(UnknownElementError, match="Fe: not an element"):
         random.features(bad)
     assert random.predict([]) == []
+
+
+@pytest.mark.parametrize("atoms", ["test.xyz", Path("test.xyz"), None, 3, ["test.xyz"], [[0.0, 0.0, 0.0]]])
+def test_what_is_no_structure(random: lmlp.Model, atoms: object) -> None:
+    for method in (random.predict, random.features):
+        with pytest.raises(InvalidArgumentError, match=r"^atoms: give ase\.Atoms, one or many; got "):
+            method(atoms)  # type: ignore[call-overload]
+
+
+def test_a_trajectory_is_many_structures(random: lmlp.Model, tmp_path: Path) -> None:
+    atoms = [molecule("H2O"), molecule("CH4")]
+    write(tmp_path / "some.traj", atoms)
+    forces = [found.forces for found in random.predict(Trajectory(tmp_path / "some.traj"))]
+    assert [len(f) for f in forces] == [3, 5]
+    assert len(random.features(iter(atoms))) == 2
+    assert random.predict([]) == random.features([]) == []
 
 
 def test_features_are_those_of_the_descriptor(random: lmlp.Model) -> None:

@@ -13,6 +13,7 @@ import pytest
 from ase import Atoms
 from ase.build import molecule
 from ase.calculators.singlepoint import SinglePointCalculator
+from lmlp.audit.report import DataReport
 from lmlp.errors import ConfigError, DataError, DataWarning, DivergedError, InvalidArgumentError
 from lmlp.face.settings import SHORT, KeysSettings, LearnSettings, TrainSettings
 from lmlp.io import read_structures
@@ -151,6 +152,22 @@ def test_interrupted_and_resumed(folder: Path, named: bool) -> None:
     if not named:
         assert path.parent.name.startswith("lmlp-run-")
         shutil.rmtree(path.parent)
+
+
+class StoppingEarly(Observer):
+    """Presses Ctrl-C while the data are read."""
+
+    def on_data(self, report: DataReport, held_out: DataReport | None) -> None:
+        raise KeyboardInterrupt
+
+
+def test_the_weights_of_an_earlier_run_are_not_named(folder: Path) -> None:
+    before = Path("model.checkpoint").read_bytes()
+    with pytest.raises(KeyboardInterrupt, match=r"^$"):
+        lmlp.train("train.xyz", output="model.pt", observer=StoppingEarly(), **SETTINGS)
+    assert Path("model.checkpoint").read_bytes() == before
+    with pytest.raises(KeyboardInterrupt, match=r"the weights are in model\.checkpoint"):
+        lmlp.train("train.xyz", output="model.pt", resume=True, observer=StoppingEarly(), **SETTINGS)
 
 
 def _train_in_fork(folder: Path) -> bytes:

@@ -1,6 +1,7 @@
 """Streams: batches in their order, bounded memory, records, exact resume, refused and known batches."""
 
 import json
+import multiprocessing
 from dataclasses import replace
 
 import numpy as np
@@ -95,6 +96,21 @@ def test_known_and_refused_batches(start):
     assert [(r["n_new"], r["refused"]) for r in records] == [(0, False), (12, True), (12, True)]
     assert (start / "model.pt").read_bytes() == before
     assert not (start / "model.memory").exists()
+
+
+def _learn_in_fork(values: dict, batches: list[SessionBatch]) -> list[str]:
+    return [record["task"] for record in learn_batches(values, batches)]
+
+
+def test_a_stream_in_a_forked_process(start):
+    write_structures(start / "pool.xyz", oxygen(12, seed=3))
+    values = options(start, epochs=1)
+    batches = cut([start / "pool.xyz"], 6)
+    here = _learn_in_fork(
+        {**values, "output": str(start / "b.pt"), "memory": str(start / "b.memory")}, batches
+    )
+    with multiprocessing.get_context("fork").Pool(1) as pool:
+        assert pool.apply_async(_learn_in_fork, (values, batches)).get(120) == here
 
 
 def test_pooled_errors():

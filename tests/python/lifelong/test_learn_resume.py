@@ -7,11 +7,14 @@ import sys
 import time
 
 import pytest
+from lmlp.cli.app import app
 from lmlp.errors import ConfigError
 from lmlp.export.model_file import read_model_file
 from lmlp.lifelong.earlier import read_memory
 from lmlp.lifelong.learn import learn, make_learn_config
 from lmlp.lifelong.memory import Memory
+from lmlp.training.run import Run
+from typer.testing import CliRunner
 
 from tests.python.lifelong.oxygen import learn_values
 from tests.python.training.test_resume import StopAt, _same_model
@@ -43,6 +46,28 @@ def test_interrupted_and_resumed(start, more):
             # plain rehearsal changes nothing that the memory knows of a structure
             assert (["start", "learn"] in events) == (straight.strategy == "adaptive")
     assert states[0] == states[1]
+
+
+def test_the_command_tells_whether_learning_had_begun(start, monkeypatch):
+    monkeypatch.chdir(start)
+    line = ["learn", "model.pt", "new.xyz", "--old", "train.xyz", "-o", "next.pt", "--epochs", "2"]
+
+    def save_and_stop(self, results=None):
+        save(self, results)
+        raise KeyboardInterrupt
+
+    def interrupted(*arguments):
+        raise KeyboardInterrupt
+
+    save = Run._save
+    with monkeypatch.context() as patch:
+        patch.setattr(Run, "_save", save_and_stop)
+        assert "with --resume goes on" in CliRunner().invoke(app, [*line, "--threads", "1"]).output
+    before = (start / "next.learning.checkpoint").read_bytes()
+    monkeypatch.setattr("lmlp.lifelong.learn.read_session", interrupted)
+    assert "Learning had not begun" in CliRunner().invoke(app, [*line, "--threads", "1"]).output
+    assert "with --resume goes on" in CliRunner().invoke(app, [*line, "--threads", "1", "--resume"]).output
+    assert (start / "next.learning.checkpoint").read_bytes() == before
 
 
 SCRIPT = """

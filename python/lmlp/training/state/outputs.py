@@ -20,6 +20,18 @@ def previous_path(path: Path) -> Path:
     return path.with_name(path.name + ".previous")
 
 
+def checkpoint_stamp(config: RunConfig) -> tuple[int, ...] | None:
+    """Return what changes whenever a run writes its checkpoint; None where there is none.
+
+    One that is as it was before a run is that of an earlier run.
+    """
+    try:
+        found = os.stat(config.checkpoint)
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns, found.st_size
+
+
 def run_files(config: RunConfig) -> list[Output]:
     """Return what a run writes while it goes on: checkpoints and log."""
     return [

@@ -15,13 +15,15 @@ from lmlp.errors import ConfigError
 from lmlp.structure.free_atoms import FreeAtom
 from lmlp.training.config import RunConfig
 
-# settings that a resumed run may change
+# settings that a resumed run may change; models and data are compared by what they hold, wherever they lie
 _FREE = (
     "epochs",
     "time_limit",
     "output",
     "data",
     "valid",
+    "start",
+    "old",
     "threads",
     "memory_budget",
     "derivatives",
