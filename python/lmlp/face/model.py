@@ -8,11 +8,11 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeGuard, cast, overload
+from typing import TYPE_CHECKING, Any, TypeGuard, overload
 
 import numpy as np
 
-from lmlp.calculators.backends import CoreBackend, SpeciesTable
+from lmlp.calculators.backends import CoreBackend, SpeciesTable, check_options
 from lmlp.calculators.closeness import DistanceGuard
 from lmlp.calculators.many import predict_structures
 from lmlp.calculators.prediction import predict
@@ -20,7 +20,7 @@ from lmlp.descriptor.compute import Descriptor
 from lmlp.environments import AtomsLike
 from lmlp.errors import InvalidArgumentError, ModelFileError
 from lmlp.export.model_file import parse_model_file, read_content, stored_checksum
-from lmlp.face.places import file_of
+from lmlp.face.places import file_of, passing_file
 from lmlp.face.predicted import PredictedProperties, predicted
 from lmlp.files.kinds import MODEL
 from lmlp.files.writing import replacing
@@ -130,7 +130,9 @@ class Model:
             InvalidArgumentError: something that is no structure.
             UncertaintyError: the uncertainty of a one-member model.
             NotFiniteError: a result that is not a finite number.
+            InvalidArgumentError: something that has no atoms, or an impossible number of threads.
         """
+        check_options("core", device="cpu", threads=threads, precision="double")
         backend = self._backend.with_options(threads, "double")
         wanted = self.n_members > 1 if uncertainty is None else uncertainty
         if _is_one(atoms):
@@ -167,8 +169,9 @@ class Model:
         Raises:
             UnknownElementError: an element that the model does not have.
             GeometryError: NaN or infinite coordinates, two atoms at the same place, a singular cell.
-            InvalidArgumentError: something that is no structure.
+            InvalidArgumentError: something that is no structure, or an impossible number of threads.
         """
+        check_options("core", device="cpu", threads=threads, precision="double")
         descriptor = self.descriptor
         if _is_one(atoms):
             return descriptor.features(atoms, n_threads=threads)
@@ -207,9 +210,13 @@ class Model:
 
     def file(self) -> Path:
         """Return a file that holds the model: ``path``, or one that goes with this process."""
+        return self._own_file() or file_of(self.content)
+
+    def _own_file(self) -> Path | None:
+        """Return ``path`` where it still holds this model."""
         if self.path is not None and self.path.is_file() and self.path.read_bytes() == self.content:
             return self.path
-        return file_of(self.content)
+        return None
 
     @cached_property
     def _data(self) -> ModelData:
@@ -217,7 +224,11 @@ class Model:
 
     @cached_property
     def _backend(self) -> CoreBackend:
-        return CoreBackend(self.file())
+        own = self._own_file()
+        if own is not None:
+            return CoreBackend(own)
+        with passing_file(self.content) as path:
+            return CoreBackend(path)
 
     def __getstate__(self) -> dict[str, Any]:
         return {"content": self.content, "path": self.path, "report": self.report}

@@ -160,3 +160,9 @@ def test_no_model(tmp_path: Path) -> None:
         lmlp.load(tmp_path / "m.pt")
     with pytest.raises(ModelFileError, match=r"none\.pt"):
         lmlp.load(tmp_path / "none.pt")
+
+
+def test_an_impossible_number_of_threads(random: lmlp.Model) -> None:
+    for function in (random.predict, random.features):
+        with pytest.raises(InvalidArgumentError, match="threads = -1"):
+            function(molecule("H2O"), threads=-1)
