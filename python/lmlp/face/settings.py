@@ -69,9 +69,9 @@ class TrainSettings(StepsSettings, total=False):
     hidden: list[int]
     activation: str
     baseline: str | Mapping[str, Any]
+    selection: str | float | Mapping[str, Any]
     elements: list[str]
     descriptor: Mapping[str, Any]
-    selection: str | float | Mapping[str, Any]
     holdout_fraction: float
     derivatives: Literal["automatic", "stored", "computed"]
     stream: Literal["automatic", "always", "never"]
@@ -105,7 +105,8 @@ def nested(settings: Mapping[str, Any], known: Iterable[str], where: str) -> dic
     Raises:
         ConfigError: a name that is none, or one key given twice.
     """
-    names = {*known, *SHORT}
+    sections = set(known)
+    names = {*sections, *(short for short, (section, _) in SHORT.items() if section in sections)}
     result: dict[str, Any] = {}
     for name, value in settings.items():
         if name not in names:
