@@ -69,6 +69,7 @@ class TrainSettings(StepsSettings, total=False):
     hidden: list[int]
     activation: str
     baseline: str | Mapping[str, Any]
+    selection: str | float | Mapping[str, Any]
     elements: list[str]
     descriptor: Mapping[str, Any]
     selection: str | float | Mapping[str, Any]
@@ -83,6 +84,7 @@ class LearnSettings(StepsSettings, total=False):
 
     selection: Mapping[str, Any]
     frames: tuple[int, int]
+    selection: Mapping[str, Any]
     strategy: str
     networks: Literal["present", "all", "new"]
     balance: float
@@ -105,7 +107,8 @@ def nested(settings: Mapping[str, Any], known: Iterable[str], where: str) -> dic
     Raises:
         ConfigError: a name that is none, or one key given twice.
     """
-    names = {*known, *SHORT}
+    sections = set(known)
+    names = {*sections, *(short for short, (section, _) in SHORT.items() if section in sections)}
     result: dict[str, Any] = {}
     for name, value in settings.items():
         if name not in names:

@@ -69,6 +69,8 @@ def test_errors(folder: Path) -> None:
         lmlp.evaluate("nothing.pt", "test.xyz")
     with pytest.raises(ConfigError, match=r"lmlp.evaluate: energy_kye: .*did you mean energy_key"):
         lmlp.evaluate("model.pt", "test.xyz", energy_kye="E")  # type: ignore[call-arg]
+    with pytest.raises(ConfigError, match=r"lmlp.evaluate: cutoff: no such setting"):
+        lmlp.evaluate("model.pt", "test.xyz", cutoff=3.0)  # type: ignore[call-arg]
     iron = molecule("H2O")
     iron.numbers[0] = 26
     iron.info["energy"] = -1.0
