@@ -83,6 +83,7 @@ class LearnSettings(StepsSettings, total=False):
 
     selection: Mapping[str, Any]
     frames: tuple[int, int]
+    selection: Mapping[str, Any]
     strategy: str
     networks: Literal["present", "all", "new"]
     balance: float

@@ -15,6 +15,7 @@ RADIAL: dict[str, list[dict[str, float]]] = {
     "gaussian_cos": [{"eta": 0.0}, {"eta": 0.3}],
     "gaussian_shift": [{"eta": 0.4, "shift": 0.8}, {"eta": 1.5, "shift": 3.0}],
 }
+JUMPING_ROOTS = ["gaussian_cos"]  # with the scaling sqrt the forces jump at the cutoff
 ANGULAR: dict[str, list[dict[str, Any]]] = {
     "cos_int": [{"lambda": 1, "zeta": 1}, {"lambda": -1, "zeta": 4}],
     "cos": [

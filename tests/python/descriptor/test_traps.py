@@ -98,10 +98,12 @@ def test_bump_cusps_are_refused():
     assert np.isfinite(gradient).all()
 
 
-def test_sqrt_with_gaussian_cos_is_refused():
-    with pytest.raises(InvalidArgumentError, match=r"descriptor.scaling.*gaussian_cos.*jump.*nonsmooth"):
-        one_angle("gaussian_cos", "cos", "sqrt", {"lambda": 1, "zeta": 1, "xi": 1})
-    one_angle("gaussian_cos", "cos", "sqrt", {"lambda": 1, "zeta": 1, "xi": 1}, allow_nonsmooth=True)
+@pytest.mark.parametrize("radial", inputs.JUMPING_ROOTS)
+def test_sqrt_of_a_cosine_cutoff_is_refused(radial):
+    row = {"lambda": 1, "zeta": 1, "xi": 1}
+    with pytest.raises(InvalidArgumentError, match=rf"descriptor.scaling.*{radial}.*jump.*nonsmooth"):
+        one_angle(radial, "cos", "sqrt", row)
+    one_angle(radial, "cos", "sqrt", row, allow_nonsmooth=True)
 
 
 def test_sign_changing_sums_need_the_linear_scaling():
@@ -113,7 +115,7 @@ def test_sign_changing_sums_need_the_linear_scaling():
 
 @pytest.mark.parametrize(
     ("radial", "scaling"),
-    [(r, s) for r in inputs.RADIAL for s in inputs.SCALINGS if (r, s) != ("gaussian_cos", "sqrt")],
+    [(r, s) for r in inputs.RADIAL for s in inputs.SCALINGS if s != "sqrt" or r not in inputs.JUMPING_ROOTS],
 )
 def test_smooth_end_at_the_cutoff(radial, scaling):
     eta = 0.5 if radial == "bump" else 0.1
@@ -131,7 +133,8 @@ def test_smooth_end_at_the_cutoff(radial, scaling):
         value, gradient = evaluate(descriptor, [[5.0 - gap, 0, 0]])
         # the cosine cutoff falls as (pi gap / 2 R_c)^2, the bump faster than any power
         assert 0 <= value[0] <= 0.1 * gap**2
-        assert np.abs(gradient).max() <= 0.2 * gap
+        # 3e-16: the slope of the cosine is a sine near pi, whose argument is rounded; 1.1e-16 was seen
+        assert np.abs(gradient).max() <= 0.2 * gap + 3e-16
     assert evaluate(descriptor, [[4.0, 0, 0]])[0][0] > 0
 
 
