@@ -83,7 +83,6 @@ class LearnSettings(StepsSettings, total=False):
 
     selection: Mapping[str, Any]
     frames: tuple[int, int]
-    selection: Mapping[str, Any]
     strategy: str
     networks: Literal["present", "all", "new"]
     balance: float
