@@ -175,7 +175,7 @@ def _strategy(session: Session, split: Split, n_draws: int, points: np.ndarray) 
     c = session.config
     states = [e.state for e in session.entries]
     parked = [PARKED if s.status == "parked" else ACTIVE for s in states]
-    return STRATEGIES[c.strategy](
+    strategy = STRATEGIES[c.strategy](
         split.train,
         session.task_of,
         new=session.new_task,
@@ -187,6 +187,8 @@ def _strategy(session: Session, split: Split, n_draws: int, points: np.ndarray) 
         n_draws=n_draws,
         likes=likes_by_task(points, session.task_of, np.unique(np.concatenate(split.train))),
     )
+    strategy.ledger.reason[: len(states)] = [s.reason if s.status == "parked" else "" for s in states]
+    return strategy
 
 
 # Model --------------------------------------------------------------------------------------------

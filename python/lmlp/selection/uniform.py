@@ -8,14 +8,14 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 
-from lmlp.selection.ledger import ACTIVE, Ledger
+from lmlp.selection.ledger import Ledger
 from lmlp.selection.likes import Likes
 from lmlp.selection.rule import SelectionRule
 from lmlp.selection.sampler import divided
 
 
 class UniformRehearsal:
-    """Draws without looking at losses; nothing is parked or suspected. A ``Strategy``.
+    """Draws without looking at losses; nothing becomes parked or suspected. A ``Strategy``.
 
     Args:
         members: training structures of each member.
@@ -24,7 +24,9 @@ class UniformRehearsal:
         batch_size: structures per step and member.
         seed: of the draws.
         rule: ``old_share`` of the draws belongs to earlier tasks, and ``memory`` averages their levels.
-        factors, statuses, likes: of no use here.
+        factors, statuses: what is known of earlier structures stays in the ledger, no draw depends on it;
+            new structures are like all others.
+        likes: of no use here.
         n_draws: structures per epoch and member.
     """
 
@@ -63,8 +65,8 @@ class UniformRehearsal:
         self.batch_size, self.seed, self.rule, self.n_draws = batch_size, seed, rule, n_draws
         trained = set(self.tasks[np.concatenate(self.members)].tolist())
         self.old_share = rule.share_of_old(len(trained - {new}))
-        n = len(self.tasks)
-        self.ledger = Ledger.opened(np.ones(n), np.full(n, ACTIVE), int(self.tasks.max()) + 1)
+        known = np.where(self.tasks == new, 1.0, factors)
+        self.ledger = Ledger.opened(known, statuses, int(self.tasks.max()) + 1)
         self._sums = np.zeros((2, len(self.ledger.level)))  # losses of the epoch and their number, by task
 
     @property

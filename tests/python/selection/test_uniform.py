@@ -45,7 +45,9 @@ def test_shares_and_equal_chances():
             assert counts.std() < 2 * np.sqrt(counts.mean())  # as of independent draws, whatever the factors
     assert sampler.ledger.uses.tolist() == drawn.sum(axis=0).tolist()
     assert sampler.ledger.level == pytest.approx([1.0, 2.0, 3.0])
-    assert not sampler.ledger.status.any()
+    # what is known of earlier structures stays as it is
+    assert sampler.ledger.status.all()
+    assert sampler.ledger.factor.tolist() == [*np.linspace(0.5, 3, 100)[:80], *[1.0] * 20]
 
 
 def test_what_one_lacks_the_other_gets():
