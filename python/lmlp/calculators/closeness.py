@@ -24,16 +24,20 @@ class DistanceGuard:
         rmin: Å for all pairs; ``data`` for 0.9 times the shortest distance of each pair of elements in the
             training data, where the model knows it; None for no limit.
         reaction: ``warn`` or ``stop``.
+        owner: for how long it has warned, for the message.
 
     Raises:
         InvalidArgumentError: something else.
     """
 
-    def __init__(self, facts: ModelFacts, rmin: float | str | None, reaction: str) -> None:
+    def __init__(
+        self, facts: ModelFacts, rmin: float | str | None, reaction: str, owner: str = "calculator"
+    ) -> None:
         if reaction not in REACTIONS:
             raise InvalidArgumentError(f"too_close = {reaction!r}: {' or '.join(REACTIONS)}")
         n = len(facts.elements)
         self._facts = facts
+        self._owner = owner
         self._stop = reaction == "stop"
         self._told = False
         self._limits = np.zeros((n, n))
@@ -49,8 +53,13 @@ class DistanceGuard:
         self._from_data = rmin == "data"
         self._largest = float(self._limits.max(initial=0.0)) ** 2
 
-    def check(self, environments: Environments, species: np.ndarray) -> None:
+    def check(self, environments: Environments, species: np.ndarray, name: str = "") -> None:
         """Look at all pairs of a structure.
+
+        Args:
+            environments: of the structure.
+            species: of its atoms.
+            name: of the structure if there are several, for the message.
 
         Raises:
             GeometryError: two atoms too close, with ``stop``.
@@ -69,18 +78,21 @@ class DistanceGuard:
         worst = int(excess.argmin())
         if excess[worst] < 0.0:
             pair = int(centers[worst]), int(neighbors[worst])
-            self._react(pair, species, float(np.sqrt(squares[near[worst]])), float(limits[worst]))
+            distance, limit = float(np.sqrt(squares[near[worst]])), float(limits[worst])
+            self._react(f"{name}: " if name else "", pair, species, distance, limit)
 
-    def _react(self, pair: tuple[int, int], species: np.ndarray, distance: float, limit: float) -> None:
+    def _react(
+        self, where: str, pair: tuple[int, int], species: np.ndarray, distance: float, limit: float
+    ) -> None:
         i, j = sorted(pair)
         names = f"{self._facts.elements[species[i]]}-{self._facts.elements[species[j]]}"
         text = (
-            f"atoms {i} and {j} ({names}, counted from 0) are {distance:.4g} Å apart, closer than rmin "
-            f"{limit:.4g} Å"
+            f"{where}atoms {i} and {j} ({names}, counted from 0) are {distance:.4g} Å apart, closer than "
+            f"rmin {limit:.4g} Å"
         )
         if self._from_data:
             text += f" ({_SHARE:g} times the shortest distance in the training data)"
         if self._stop:
             raise GeometryError(text)
         self._told = True
-        warnings.warn(f"{text}; said once per calculator", stacklevel=6)
+        warnings.warn(f"{text}; said once per {self._owner}", stacklevel=6)

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from lmlp.calculators.backends import Backend, SpeciesTable
+from lmlp.calculators.closeness import DistanceGuard
 from lmlp.calculators.prediction import Prediction, predict_many, refuse_coincident
 from lmlp.environments import AtomsLike, Environments
 from lmlp.errors import LMLPError
@@ -23,6 +24,7 @@ def predict_structures(
     *,
     uncertainty: bool,
     threads: int = 0,
+    guard: DistanceGuard | None = None,
 ) -> Iterator[list[Prediction]]:
     """Predict structures in their order, batch by batch.
 
@@ -32,6 +34,7 @@ def predict_structures(
         names: of the structures, for messages.
         uncertainty: also evaluate the members.
         threads: OpenMP threads; 0 means OpenMP's default.
+        guard: looks at the distances of each structure; default: nobody does.
 
     Raises:
         UnknownElementError, GeometryError: naming the structure.
@@ -43,6 +46,8 @@ def predict_structures(
     size = 0
     for structure, name in zip(structures, names, strict=True):
         item = _prepare(structure, name, species_of, backend.facts.cutoff, threads)
+        if guard is not None:
+            guard.check(*item, name)
         cost = 3 * item[0].n_pairs * backend.facts.n_members
         if batch and size + cost > BATCH_SIZE:
             yield predict_many(backend, batch, uncertainty=uncertainty)

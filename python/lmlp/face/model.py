@@ -122,7 +122,8 @@ class Model:
 
         Returns:
             energy in eV, forces in eV/Å ``[n, 3]``, stress in eV/Å³ ``[6]`` …: see
-            :class:`~lmlp.face.predicted.PredictedProperties`; of many structures a list.
+            :class:`~lmlp.face.predicted.PredictedProperties`; of many structures a list. A warning tells of
+            the first atoms that are closer than 0.9 times any of their elements in the training data.
 
         Raises:
             UnknownElementError: an element that the model does not have.
@@ -135,14 +136,17 @@ class Model:
         check_options("core", device="cpu", threads=threads, precision="double")
         backend = self._backend.with_options(threads, "double")
         wanted = self.n_members > 1 if uncertainty is None else uncertainty
+        guard = DistanceGuard(backend.facts, "data", "warn", owner="call")
         if _is_one(atoms):
             species = SpeciesTable(backend.facts)(atoms.numbers)
             pairs = find_neighbors(atoms.positions, atoms.cell, atoms.pbc, self.cutoff, n_threads=threads)
-            DistanceGuard(backend.facts, "data", "warn").check(pairs, species)
+            guard.check(pairs, species)
             return predicted(predict(backend, pairs, species, uncertainty=wanted), atoms.cell)
         several = _several(atoms)
         names = [f"atoms[{i}]" for i in range(len(several))]
-        batches = predict_structures(backend, several, names, uncertainty=wanted, threads=threads)
+        batches = predict_structures(
+            backend, several, names, uncertainty=wanted, threads=threads, guard=guard
+        )
         found = [prediction for batch in batches for prediction in batch]
         return [predicted(p, one.cell) for p, one in zip(found, several, strict=True)]
 

@@ -23,6 +23,8 @@ from lmlp.export.model_file import read_model_file
 from lmlp.io import read_structures
 
 from tests.models import random_crystal, write_random_model
+from tests.python.face.conftest import as_atoms
+from tests.python.training.toy import clusters
 
 NAMES = [field.name for field in dataclasses.fields(lmlp.Model.predict.__globals__["PredictedProperties"])]
 
@@ -97,6 +99,27 @@ def test_a_trajectory_is_many_structures(random: lmlp.Model, tmp_path: Path) -> 
     assert [len(f) for f in forces] == [3, 5]
     assert len(random.features(iter(atoms))) == 2
     assert random.predict([]) == random.features([]) == []
+
+
+def test_atoms_that_are_too_close(folder: Path) -> None:
+    model = lmlp.load("model.pt")
+    good, bad = as_atoms(clusters(2, seed=7))
+    bad.positions[1] = bad.positions[0] + [0.0, 0.0, 0.3]
+    with pytest.warns(UserWarning, match=r"^atoms 0 and 1 .* 0\.3 Å apart.*; said once per call"):
+        one = model.predict(bad)
+    with pytest.warns(UserWarning, match=r"^atoms\[1\]: atoms 0 and 1 .* 0\.3 Å apart") as told:
+        several = model.predict([good, bad, bad])
+    assert len(told) == 1
+    assert several[1].energy == one.energy
+
+
+@pytest.mark.parametrize("what", ["test.xyz", None, molecule("H2O")[0], [molecule("H2O"), "test.xyz"]])
+def test_no_structures_are_named(random: lmlp.Model, what: Any) -> None:
+    for function in (random.predict, random.features):
+        with pytest.raises(InvalidArgumentError, match=r"atoms: give ase\.Atoms, one or several; got"):
+            function(what)
+        with pytest.raises(InvalidArgumentError, match="threads = -1"):
+            function(molecule("H2O"), threads=-1)
 
 
 def test_features_are_those_of_the_descriptor(random: lmlp.Model) -> None:
