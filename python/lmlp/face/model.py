@@ -128,10 +128,9 @@ class Model:
         Raises:
             UnknownElementError: an element that the model does not have.
             GeometryError: NaN or infinite coordinates, two atoms at the same place, a singular cell.
-            InvalidArgumentError: something that is no structure.
+            InvalidArgumentError: something that is no structure, or an impossible number of threads.
             UncertaintyError: the uncertainty of a one-member model.
             NotFiniteError: a result that is not a finite number.
-            InvalidArgumentError: something that has no atoms, or an impossible number of threads.
         """
         check_options("core", device="cpu", threads=threads, precision="double")
         backend = self._backend.with_options(threads, "double")

@@ -20,7 +20,7 @@ from lmlp.model.torch_fork import safe_after_fork
 from lmlp.training import Observer, TrainConfig, make_config
 from lmlp.training import train as run
 from lmlp.training.divergence import keep_diverged
-from lmlp.training.state.outputs import checkpoint_stamp
+from lmlp.training.state.outputs import checkpoint_stamp, previous_path
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -67,7 +67,7 @@ def train(
         the trained model, with errors and calibration on held-out structures.
 
     Raises:
-        ConfigError: a setting that is unknown or impossible; it is named.
+        ConfigError: a setting that is unknown or impossible; it is named. Nothing to resume.
         DataError, UnknownElementError, GeometryError: data that cannot be used; the structure is named.
         TrainingError: a loss is not finite. DivergedError: the model is no better than none.
         OutputError, InvalidArgumentError: an output that cannot be written, or would destroy something.
@@ -84,6 +84,9 @@ def train(
         )
         values |= {**files, "output": str(folder / "model.pt" if output is None else output)}
         config = make_config(values, "lmlp.train")
+        saved = (config.checkpoint, previous_path(config.checkpoint))
+        if resume and not any(path.exists() for path in saved):
+            raise ConfigError(f"lmlp.train: resume: there is no {config.checkpoint}")
         with locked(beside(config.output, ""), hears.on_message), _explained(config, resume=resume):
             model = run(config, observer=hears, resume=resume)
             kept = None if resume or not config.output.exists() else earlier(config.output, config.output)

@@ -113,15 +113,6 @@ def test_atoms_that_are_too_close(folder: Path) -> None:
     assert several[1].energy == one.energy
 
 
-@pytest.mark.parametrize("what", ["test.xyz", None, molecule("H2O")[0], [molecule("H2O"), "test.xyz"]])
-def test_no_structures_are_named(random: lmlp.Model, what: Any) -> None:
-    for function in (random.predict, random.features):
-        with pytest.raises(InvalidArgumentError, match=r"atoms: give ase\.Atoms, one or several; got"):
-            function(what)
-        with pytest.raises(InvalidArgumentError, match="threads = -1"):
-            function(molecule("H2O"), threads=-1)
-
-
 def test_features_are_those_of_the_descriptor(random: lmlp.Model) -> None:
     crystal = random_crystal(["O", "H", "C"])
     features = random.features(crystal)

@@ -214,3 +214,8 @@ def test_diverged(folder: Path, output: str | None) -> None:
     assert lmlp.load(found[1]).energy_rmse is None
     if output is None:
         shutil.rmtree(Path(found[1]).parent)
+
+
+def test_nothing_to_resume(folder: Path) -> None:
+    with pytest.raises(ConfigError, match=r"lmlp\.train: resume: there is no other\.checkpoint"):
+        lmlp.train("train.xyz", output="other.pt", resume=True, **SETTINGS)
