@@ -85,6 +85,8 @@ LMLP_API lmlp_status lmlp_potential_shortest_distance(const lmlp_potential* pote
 LMLP_API lmlp_status lmlp_sigma_force(const lmlp_potential* potential, int species, double spread,
                                       double* sigma);
 LMLP_API lmlp_status lmlp_sigma_energy(const lmlp_potential* potential, double spread, double* sigma);
+/* Of a component of the virial per atom, or of its trace over 3, eV/atom. */
+LMLP_API lmlp_status lmlp_sigma_virial(const lmlp_potential* potential, double spread, double* sigma);
 
 /* A full pair list grouped by center. Pairs at or beyond the cutoff contribute exactly zero, so a list with a
  * skin may be passed as it is. Call with blocks of centers to bound memory; results do not depend on the

@@ -53,15 +53,17 @@ class SpreadMaps:
     Attributes:
         energy: of energies per atom, eV/atom.
         forces: of lengths of force vectors in eV/Å, by species.
+        stress: of a component of the virial per atom, eV/atom.
     """
 
     energy: SpreadMap
     forces: tuple[SpreadMap, ...]
+    stress: SpreadMap
 
     @classmethod
     def raw(cls, n_elements: int) -> SpreadMaps:
         """Return the maps of a model without held-out data."""
-        return cls(SpreadMap(), (SpreadMap(),) * n_elements)
+        return cls(SpreadMap(), (SpreadMap(),) * n_elements, SpreadMap())
 
     def sigma_energy(self, spread: float, n_atoms: int) -> float:
         """Return σ of a total energy in eV, from the spread of the total energies in eV."""
@@ -73,11 +75,16 @@ class SpreadMaps:
         factor = np.array([m.factor for m in self.forces])[species]
         return np.asarray(np.hypot(floor, factor * spread))
 
+    def sigma_stress(self, spread: np.ndarray, n_atoms: int, volume: float) -> np.ndarray:
+        """Return σ of components of the stress (or of the pressure) in eV/Å³ from their spreads."""
+        return np.asarray(self.stress(np.asarray(spread) * (volume / n_atoms)) * (n_atoms / volume))
+
     def block(self, elements: Sequence[str]) -> dict[str, Any]:
         """Return the ``spread_maps`` block of ``lmlp.json``."""
         return {
             "energy": self.energy.block(),
             "forces": {name: m.block() for name, m in zip(elements, self.forces, strict=True)},
+            "stress": self.stress.block(),
         }
 
 
@@ -89,8 +96,10 @@ def parse_spread_maps(block: Mapping[str, Any] | None, elements: Sequence[str]) 
     """
     if block is None:
         return None
-    if not isinstance(block, Mapping) or set(block) != {"energy", "forces"}:
-        raise InvalidArgumentError(f"spread_maps is {block!r}, not an object with the keys energy and forces")
+    if not isinstance(block, Mapping) or set(block) != {"energy", "forces", "stress"}:
+        raise InvalidArgumentError(
+            f"spread_maps is {block!r}, not an object with exactly the keys energy, forces and stress"
+        )
     forces = block["forces"]
     if not isinstance(forces, Mapping) or set(forces) != set(elements):
         given = ", ".join(map(str, forces)) if isinstance(forces, Mapping) else repr(forces)
@@ -100,6 +109,7 @@ def parse_spread_maps(block: Mapping[str, Any] | None, elements: Sequence[str]) 
     return SpreadMaps(
         _parse(block["energy"], "spread_maps.energy"),
         tuple(_parse(forces[name], f"spread_maps.forces of {name}") for name in elements),
+        _parse(block["stress"], "spread_maps.stress"),
     )
 
 
