@@ -215,7 +215,7 @@ def test_watch_by_the_larger_of_grade_and_distance(
     assert (seen.forces, seen.atom) == (grades.max(), grades.argmax())
     # no factor of two between forces and energies; a distance above the threshold is enough
     data = read_model_file(mapped_path)
-    near = replace(data, distance_scale=1e-3 * data.distance_scale)
+    near = replace(data, energy_rmse=1e3, force_rmse=0.01, distance_scale=1e-3 * data.distance_scale)
     sure = replace(data, energy_rmse=1e3, force_rmse=1e3, distance_scale=10.0 * data.distance_scale)
     for number, (variant, quantity) in enumerate(((near, "forces"), (sure, "distance"))):
         write_model_file(variant, tmp_path / f"{number}.pt", verify=False)
