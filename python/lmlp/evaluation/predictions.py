@@ -21,7 +21,8 @@ def write_predictions(evaluation: Evaluation, path: str | Path) -> None:
     ``lmlp_forces``, ``lmlp_stress`` (eV/Å³, nine numbers) and, from ensembles, ``lmlp_energy_uncertainty``,
     ``lmlp_forces_uncertainty``, ``lmlp_sigma_forces`` (of each atom), ``lmlp_grade`` and
     ``lmlp_stress_uncertainty`` (of each component), so that a prediction is never mistaken for a label. From
-    models that know them also ``lmlp_distances`` (of each atom).
+    models that know them also ``lmlp_distances`` (of each atom) and ``lmlp_distance``
+    (the largest).
     The file appears under its name only when it is complete.
 
     Raises:
@@ -59,6 +60,7 @@ def _lines(result: StructureResult) -> Iterator[str]:
             labels.append(f"lmlp_stress_uncertainty={sigma!r}")
     if prediction.distances is not None:
         columns.append(("lmlp_distances", prediction.distances[:, None]))
+        labels.append(f"lmlp_distance={float(prediction.distances.max(initial=0.0))!r}")
     if result.config_type:
         labels.append(f'config_type="{_clean(result.config_type)}"')
     head.append("Properties=species:S:1" + "".join(f":{name}:R:{a.shape[1]}" for name, a in columns))

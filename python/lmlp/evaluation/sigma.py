@@ -41,7 +41,11 @@ class SigmaAndError:
     def where(self, chosen: np.ndarray) -> SigmaAndError:
         """Return some of them."""
         return SigmaAndError(
-            self.raw[chosen], self.sigma[chosen], self.error[chosen], self.groups[chosen], self.numbers[chosen]
+            self.raw[chosen],
+            self.sigma[chosen],
+            self.error[chosen],
+            self.groups[chosen],
+            self.numbers[chosen],
         )
 
     @property

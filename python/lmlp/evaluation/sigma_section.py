@@ -39,7 +39,9 @@ def sigma_section(
         curve = calibrate(values.sigma, values.error)
         if curve is not None:
             curves[name] = curve
-            picture = plot_sigma_vs_error(values.sigma, values.error_size, name)
+            vectors = values.error.shape != values.sigma.shape
+            title = "Forces on atoms: σ and error" if vectors else None
+            picture = plot_sigma_vs_error(values.sigma, values.error_size, name, title)
             pictures.append(html.figure(picture, f"σ against error, {name}"))
     if curves:
         pictures.append(html.figure(plot_reliability(curves), "reliability of σ"))
@@ -77,19 +79,19 @@ def _note(facts: ModelFacts, calibration: Mapping[str, Any]) -> str:
         fitted = ", ".join(f"{n} {html.number(entry['fitted_factor'])}" for n, entry in calibration.items())
         made = (
             f"σ = c · standard deviation of the {facts.n_members} members; c is "
-            f"{html.number(facts.energy_factor)} (energy) and {html.number(facts.force_factor)} (forces), these "
-            f"data ask for: {fitted}."
+            f"{html.number(facts.energy_factor)} (energy) and {html.number(facts.force_factor)} (forces), "
+            f"these data ask for: {fitted}."
         )
     else:
         made = (
-            f"σ = √(floor² + (factor · spread)²) of the spread of the {facts.n_members} members; of forces it "
-            "is the root mean square length of an atom's force error."
+            f"σ = √(floor² + (factor · spread)²) of the spread of the {facts.n_members} members; of forces it is "
+            "the root mean square length of an atom's force error."
         )
     return (
         f"{made} Columns: errors within the central intervals of a normal distribution, by component; mean "
         "deviation of the reliability curve from the diagonal; size of errors over σ (ideal 1); rank "
-        "correlation of σ and |error|; probability that one of the worst 1 % of the errors has a larger σ than "
-        "another; mean negative log-likelihood and continuous ranked probability score (smaller is better); "
+        "correlation of σ and |error|; probability that one of the worst 1 % of the errors has a larger σ "
+        "than another; mean negative log-likelihood and continuous ranked probability score (smaller is better); "
         "root mean square σ."
     )
 
@@ -105,7 +107,8 @@ def distance_section(results: Sequence[StructureResult], table: Mapping[str, Any
     ]
     body = ""
     if pairs:
-        picture = plot_distance_vs_error(*(np.concatenate([pair[k] for pair in pairs]) for k in range(2)))
+        distances, lengths = (np.concatenate([pair[k] for pair in pairs]) for k in range(2))
+        picture = plot_distance_vs_error(distances, lengths)
         body = html.wide(html.figure(picture, "distance against force error"))
     rows = [
         (
