@@ -19,7 +19,9 @@ import numpy as np
 from lmlp.model.spread import RAW_FACTOR, SpreadMap
 
 OF_ALL = 0.5
-"""Weight w of the belief in equal shares: as much as one component of an error tells, or as little."""
+"""Weight w of the belief in equal shares where there are many atoms: hardly any."""
+OF_STRUCTURES = 1.0
+"""Weight w of this belief where there is one error per structure."""
 OF_ELEMENT = 5.0
 """Weight w of the belief that an element is like all others."""
 LEAST_FLOOR = 1e-3
@@ -59,17 +61,21 @@ class SpreadErrors:
         return kept.part((kept.spread > LEAST_FLOOR * spread) | (kept.error > LEAST_FLOOR * error))
 
 
-def fit_spread_map(data: SpreadErrors) -> SpreadMap:
+def fit_spread_map(data: SpreadErrors, weight: float = OF_ALL) -> SpreadMap:
     """Fit one map to all data; floor 0 and factor 2 where there are none.
 
     Without any spread the floor is the root mean square error; without any error both are as small as they
     get.
+
+    Args:
+        data: spreads and errors.
+        weight: w of the belief that floor and spread have equal shares.
     """
     data = data.telling()
     if not len(data.error):
         return SpreadMap()
     belief = _equal_shares(data)
-    return _limited(_most_likely(data, belief, OF_ALL), data)
+    return _limited(_most_likely(data, belief, weight), data)
 
 
 def fit_spread_maps(data: SpreadErrors, kinds: np.ndarray, n_kinds: int) -> tuple[SpreadMap, ...]:
