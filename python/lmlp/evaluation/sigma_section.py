@@ -84,15 +84,15 @@ def _note(facts: ModelFacts, calibration: Mapping[str, Any]) -> str:
         )
     else:
         made = (
-            f"σ = √(floor² + (factor · spread)²) of the spread of the {facts.n_members} members; of forces it is "
-            "the root mean square length of an atom's force error."
+            f"σ = √(floor² + (factor · spread)²) of the spread of the {facts.n_members} members; of forces "
+            "it is the root mean square length of an atom's force error."
         )
     return (
         f"{made} Columns: errors within the central intervals of a normal distribution, by component; mean "
         "deviation of the reliability curve from the diagonal; size of errors over σ (ideal 1); rank "
         "correlation of σ and |error|; probability that one of the worst 1 % of the errors has a larger σ "
-        "than another; mean negative log-likelihood and continuous ranked probability score (smaller is better); "
-        "root mean square σ."
+        "than another; mean negative log-likelihood and continuous ranked probability score (smaller is "
+        "better); root mean square σ."
     )
 
 
