@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
@@ -41,16 +41,6 @@ def size(n_bytes: float) -> str:
 
 def _milli(value: float | None, digits: int = 2) -> str:
     return "-" if value is None else f"{1000 * value:.{digits}f}"
-
-
-def _coverage(entry: Mapping[str, Any]) -> list[str]:
-    """Write what held-out data say of σ: shares within 1 σ and 2 σ, how many σ hold 95 %."""
-    shares = [entry.get(key) for key in ("coverage_1", "coverage_2")]
-    multiple = (entry.get("quantiles") or {}).get("0.95")
-    return [
-        *("-" if share is None else f"{100 * share:.0f} %" for share in shares),
-        "-" if multiple is None else f"{multiple:.2f} σ",
-    ]
 
 
 class TrainView(Observer):
@@ -139,16 +129,32 @@ class TrainView(Observer):
     def summary(self, model: ModelData) -> None:
         """Print the errors on held-out structures."""
         table = Table(title="Held-out structures", title_justify="left")
-        for column in ("quantity", "RMSE of the ensemble", "within 1 σ", "within 2 σ", "95 % below"):
+        for column in ("quantity", "RMSE of the ensemble", "σ: floor, factor", "within 1σ", "within 2σ"):
             table.add_column(column, justify="left" if column == "quantity" else "right")
         rows = (
             ("energy", f"{_milli(model.energy_rmse)} meV/atom", model.calibration.get("energy")),
             ("forces", f"{_milli(model.force_rmse, 1)} meV/Å", model.calibration.get("forces")),
         )
         for name, error, entry in rows:
-            table.add_row(name, error, *_coverage(entry or {}))
+            cells = ["-", "-", "-"]
+            if entry and "coverage_1" in entry:
+                cells = [_maps(entry)]
+                cells += [f"{100 * entry[key]:.0f} %" for key in ("coverage_1", "coverage_2")]
+            table.add_row(name, error, *cells)
         _CONSOLE.print()
         if model.energy_rmse is not None or model.force_rmse is not None:
             _CONSOLE.print(table)
         else:
             self.say("No held-out structures: no test errors, uncertainties are not calibrated.")
+
+
+def _maps(entry: Mapping[str, Any]) -> str:
+    """Return floors in meV/atom or meV/Å and factors of a quantity, the range of those of the elements."""
+    found = list(entry.get("elements", {"": entry}).values())
+    floors, factors = [1e3 * e["floor"] for e in found], [e["factor"] for e in found]
+    return ", ".join(_range(numbers) for numbers in (floors, factors))
+
+
+def _range(numbers: Sequence[float]) -> str:
+    low, high = f"{min(numbers):.2g}", f"{max(numbers):.2g}"
+    return low if low == high else f"{low}–{high}"
