@@ -40,8 +40,8 @@ def reweight(
     """Average quantities over a trajectory, with σ of the mean by the members of the model.
 
     >>> found = lmlp.reweight("distance:0-1, energy", frames, model, temperature=300)
-    >>> found["distance:0-1"].mean, found["distance:0-1"].sigma  # doctest: +ELLIPSIS
-    (array(...), ...)
+    >>> bool(found["energy"].sigma >= 0), found["energy"].members.shape, found["energy"].unit
+    (True, (2,), 'eV')
 
     The trajectory follows the ensemble mean of the model at constant temperature, with or without constant
     pressure: one of ``lmlp md``, ASE or LAMMPS. Each member would visit its frames with other weights; σ is
