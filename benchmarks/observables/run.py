@@ -84,6 +84,9 @@ def main() -> None:
     parser.add_argument("model", type=Path)
     parser.add_argument("start", type=Path)
     parser.add_argument("--observables", default="energy,distance:0-1,angle:0-1-2")
+    parser.add_argument("--ensemble", choices=("nvt", "npt"), default="nvt")
+    parser.add_argument("--barostat-time", type=float, default=200.0)
+    parser.add_argument("--compressibility", type=float, default=0.007)
     parser.add_argument("--temperature", type=float, default=300.0)
     parser.add_argument("--timestep", type=float, default=0.5)
     parser.add_argument("--frames", type=int, default=5000)
@@ -108,7 +111,13 @@ def main() -> None:
 def compare(options: argparse.Namespace, quantities: list[Quantity]) -> dict:
     """Make all runs and compare."""
     start = ase.io.read(options.start)
-    conditions = Thermodynamics("nvt", options.temperature, timestep=options.timestep)
+    conditions = Thermodynamics(
+        options.ensemble,
+        options.temperature,
+        timestep=options.timestep,
+        barostat_time=options.barostat_time,
+        compressibility=options.compressibility,
+    )
     data = read_model_file(options.model)
     members = MemberEnergies(CoreBackend(options.model))
     frames = sample(options.model, start, conditions, options.frames, options.every, 1)
