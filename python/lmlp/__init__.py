@@ -1,8 +1,8 @@
 """Lifelong machine learning potentials: eeACSFs, network ensembles, uncertainties, LAMMPS and ASE.
 
 The face of the package (docs/python.md): :func:`train`, :func:`load`, :func:`learn`, :func:`evaluate`,
-:class:`Model`, :class:`Descriptor`, :class:`LMLPCalculator`. Each is loaded when it is first used, so that
-importing ``lmlp`` is light. Their types stand in ``__init__.pyi``.
+:func:`reweight`, :class:`Model`, :class:`Descriptor`, :class:`LMLPCalculator`. Each is loaded when it is
+first used, so that importing ``lmlp`` is light. Their types stand in ``__init__.pyi``.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ __getattr__, __dir__, __all__ = exports(
         "evaluate": "face.evaluate",
         "learn": "face.learn",
         "load": "face.model",
+        "reweight": "face.reweight",
         "train": "face.train",
     },
 )

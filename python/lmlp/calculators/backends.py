@@ -125,6 +125,20 @@ class CoreBackend:
             results.get("distances"),
         )
 
+    def member_energies(self, environments: Environments, species: np.ndarray) -> np.ndarray:
+        """Return the total energies of the members in eV ``[n_members]``, without the cost of gradients."""
+        results = self._potential.evaluate(
+            environments.offsets,
+            species,
+            species[environments.neighbors],
+            environments.vectors,
+            pair_gradients=False,
+            member_energies=True,
+            precision=self._precision,
+            n_threads=self._n_threads,
+        )
+        return np.asarray(results["member_energies"].sum(axis=1))
+
 
 class TorchScriptBackend:
     """The TorchScript half of the model file, on any torch device."""

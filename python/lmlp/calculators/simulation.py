@@ -17,6 +17,7 @@ from ase.io.extxyz import write_xyz
 from lmlp.calculators.ase import LMLPCalculator
 from lmlp.calculators.dynamics import Thermodynamics, draw_velocities, generator_state, make_dynamics
 from lmlp.calculators.identity import check_atoms, frame_of, identity, restore
+from lmlp.calculators.members import MemberEnergies
 from lmlp.calculators.watch import Reading, SigmaWatch, candidate
 from lmlp.errors import DataError, GeometryError, InvalidArgumentError, OutputError
 from lmlp.files.kinds import MD_LOG, PREDICTIONS, RESTART
@@ -124,6 +125,7 @@ class Simulation:
 
     Attributes:
         warn: hears that a restart file could not be written; the run goes on.
+        members: gives each frame of the trajectory the energies of the members, or None.
     """
 
     def __init__(
@@ -144,6 +146,7 @@ class Simulation:
         self.last: Reading | None = None
         self.largest: Reading | None = None
         self.warn: Callable[[str], None] = lambda text: None
+        self.members: MemberEnergies | None = None
         self._intervals = intervals
         self._conditions = conditions
         self._seed = seed
@@ -264,6 +267,8 @@ class Simulation:
             frame, more = frame_of(atoms)
             frame.info.update(step=self.step, time_ps=self._time())
             frame.info["lmlp_energy"] = float(atoms.get_potential_energy())
+            if self.members is not None:
+                frame.info.update(self.members.entry(atoms))
             frame.new_array("lmlp_forces", atoms.get_forces(apply_constraint=False))
             columns = ["symbols", "positions", "momenta", *more, "lmlp_forces"]
             append(self.files.trajectory, _text(frame, columns=columns))

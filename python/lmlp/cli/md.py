@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from lmlp.calculators.simulation import RunEnd, RunFiles, Simulation
     from lmlp.calculators.watch import Reading
+    from lmlp.files.rule import Output
 
 
 def command(
@@ -62,6 +63,16 @@ def command(
     new_velocities: Annotated[bool, typer.Option(help="Draw velocities even if the start has some.")] = False,
     seed: Annotated[int, typer.Option(min=0, help="Equal seeds give equal runs.")] = 1,
     restart_interval: Annotated[int, typer.Option(min=1, help="Steps between restart files.")] = 500,
+    observables: Annotated[
+        str,
+        typer.Option(
+            help="Means with σ at the end: energy, volume, density, distance:0-1, angle:0-1-2, rdf:O-H, …"
+        ),
+    ] = "",
+    equilibration: Annotated[
+        int | None,
+        typer.Option(min=0, help="Steps that --observables leaves out; by default a fifth of the steps."),
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Continue from the restart file.")] = False,
     force: Annotated[
         bool, typer.Option("--force", help="Start anew where there is a run of that name.")
@@ -81,6 +92,10 @@ def command(
     structure is kept for labeling; above --stop-grade the run stops (exit code 3). Files are named after the
     trajectory: TRAJ.log, TRAJ.candidates.xyz, TRAJ.restart.npz.
 
+    With --observables the trajectory keeps the energies of the members. At the end the means are printed with
+    two errors, that of the model by the weights of the members and that of sampling, and written with all
+    curves to TRAJ.observables.json and TRAJ.observables.png.
+
     A killed run is continued with --resume and the same options, to the same bits.
 
     Example: lmlp md model.pt start.xyz --ensemble nvt --temperature 300 --steps 20000 -o traj.xyz
@@ -90,6 +105,7 @@ def command(
     from lmlp.calculators.simulation import Intervals, RunFiles, Simulation
     from lmlp.calculators.watch import SigmaWatch, WatchOptions
     from lmlp.errors import InvalidArgumentError, UncertaintyError
+    from lmlp.observables.run import ObservedRun
 
     if resume and force:
         raise InvalidArgumentError("--resume continues a run, --force drops it: give one of them")
@@ -99,7 +115,9 @@ def command(
     files = RunFiles.beside(output, log, candidates)
     options = WatchOptions(check, save_grade, stop_grade, gap=min_gap, limit=max_candidates)
     intervals = Intervals(interval, interval, restart_interval)
-    with _claimed(files, [model, start], anew=force, goes_on=resume):
+    observed = ObservedRun.of(observables, files.trajectory, conditions, steps, interval, equilibration)
+    more = [] if observed is None else observed.outputs
+    with _claimed(files, [model, start], more, anew=force, goes_on=resume):
         calculator = LMLPCalculator(model, threads=threads, precision=precision)
         if watch and calculator.facts.n_members < 2 and not calculator.facts.has_distance:
             raise UncertaintyError(
@@ -109,18 +127,25 @@ def command(
         atoms.calc = calculator
         observer = SigmaWatch(calculator, options) if watch else None
         simulation = Simulation(atoms, conditions, files, intervals, observer, seed)
+        if observed is not None:
+            simulation.members = observed.open(atoms, model, threads, precision)
         if resume:
             simulation.resume()
         else:
-            for path in (*files.written, files.restart) if force else ():
+            for path in (*files.written, files.restart, *(o.path for o in more)) if force else ():
                 path.unlink(missing_ok=True)
             simulation.start(keep_velocities=not new_velocities)
         outcome = _run(simulation, steps)
+        if observed is not None:
+            for line in observed.finish():
+                typer.echo(line)
     _report(outcome, simulation, files)
 
 
 @contextmanager
-def _claimed(files: RunFiles, inputs: list[str | Path], *, anew: bool, goes_on: bool) -> Iterator[None]:
+def _claimed(
+    files: RunFiles, inputs: list[str | Path], more: list[Output], *, anew: bool, goes_on: bool
+) -> Iterator[None]:
     """Hold the locks of all files of a run that may be written.
 
     Raises:
@@ -130,11 +155,11 @@ def _claimed(files: RunFiles, inputs: list[str | Path], *, anew: bool, goes_on: 
     from lmlp.files.lock import locked
     from lmlp.files.rule import check_existing, check_names
 
-    check_names(files.outputs, inputs)
+    check_names([*files.outputs, *more], inputs)
     with ExitStack() as stack:
         for path in files.written:
             stack.enter_context(locked(path, lambda text: typer.echo(text, err=True)))
-        check_existing(files.outputs, force=anew or goes_on)
+        check_existing([*files.outputs, *more], force=anew or goes_on)
         yield
 
 

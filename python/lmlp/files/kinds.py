@@ -16,6 +16,7 @@ LOG = "log of a training"
 MEMORY = "memory"
 REPORT = "report"
 FIGURES = "report in JSON"
+OBSERVABLES = "file of observables"
 STRUCTURES = "file of structures"
 PREDICTIONS = "file of predictions"
 SUSPECTS = "list of suspects"
@@ -92,6 +93,7 @@ _TESTS: dict[str, Callable[[Path, bytes], bool]] = {
     MEMORY: lambda path, head: head.startswith(b"SQLite format 3"),
     REPORT: lambda path, head: head.startswith(b"<!DOCTYPE html>") and b"lmlp " in _tail(path),
     FIGURES: lambda path, head: head.startswith(b"{") and b'"session"' in head[:40],
+    OBSERVABLES: lambda path, head: head.startswith(b"{") and b'"observables"' in head[:40],
     PREDICTIONS: lambda path, head: _is_structures(path, head) and b"lmlp_forces" in head,
     SUSPECTS: lambda path, head: _is_structures(path, head) and b"lmlp_reason" in head,
     STRUCTURES: _is_structures,

@@ -14,7 +14,8 @@ OBJECTS |= {f"Model.{name}": getattr(lmlp.Model, name) for name in OWN}
 
 @pytest.mark.parametrize("name", sorted(OBJECTS))
 def test_example(name: str, folder: Path) -> None:
-    names = {"lmlp": lmlp, "atoms": molecule("H2O"), "model": lmlp.load("model.pt")}
+    names: dict[str, object] = {"lmlp": lmlp, "atoms": molecule("H2O"), "model": lmlp.load("model.pt")}
+    names["frames"] = [molecule("H2O") for _ in range(20)]
     own = [
         test
         for test in doctest.DocTestFinder(recurse=False).find(OBJECTS[name], name, globs=names)

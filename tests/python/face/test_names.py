@@ -11,12 +11,22 @@ from pathlib import Path
 import lmlp
 import pytest
 
-FACE = ["Descriptor", "LMLPCalculator", "Model", "__version__", "evaluate", "learn", "load", "train"]
+FACE = [
+    "Descriptor",
+    "LMLPCalculator",
+    "Model",
+    "__version__",
+    "evaluate",
+    "learn",
+    "load",
+    "reweight",
+    "train",
+]
 PACKAGES = (
     *("audit", "calculators", "descriptor", "diagnosis", "evaluation", "export", "io", "lifelong", "near"),
-    *("optim", "plots", "structure", "training"),
+    *("observables", "optim", "plots", "structure", "training"),
 )
-LAZY = ("audit", "calculators", "descriptor", "export", "lifelong", "training")
+LAZY = ("audit", "calculators", "descriptor", "export", "lifelong", "observables", "training")
 ROOT = Path(lmlp.__file__).parent
 
 

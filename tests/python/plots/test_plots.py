@@ -57,6 +57,23 @@ def test_sigma_vs_error(data, tmp_path: Path) -> None:
     plots.save(figure, tmp_path / "sigma.svg")
 
 
+def test_curves_with_sigma(tmp_path: Path) -> None:
+    r = np.linspace(0.1, 2.0, 20)
+    curves = {"rdf:O-O": (r, r**2, 0.1 * r, "r (Å)"), "rdf:O-H": (r, r, 0.2 + 0.0 * r, "r (Å)")}
+    figure = plots.plot_curves_with_sigma(curves)
+    assert len(figure.axes) == 2
+    text = labels(figure)
+    for part in ("rdf:O-O", "rdf:O-H", "r (Å)", "σ"):
+        assert part in text
+    wide, narrow = (band.get_paths()[0].vertices for band in figure.axes[0].collections)
+    for vertices, width in ((wide, 2.0), (narrow, 1.0)):
+        assert vertices[:, 1].max() == pytest.approx(4.0 + width * 0.2)
+    np.testing.assert_allclose(figure.axes[0].lines[0].get_ydata(), r**2)
+    plots.save(figure, tmp_path / "curves.png")
+    with pytest.raises(InvalidArgumentError, match="no curves"):
+        plots.plot_curves_with_sigma({})
+
+
 def test_plots_of_nothing_say_so(tmp_path: Path) -> None:
     empty = np.empty(0)
     assert "no reference values" in labels(plots.plot_parity(empty, empty))
