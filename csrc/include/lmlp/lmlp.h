@@ -26,7 +26,7 @@ extern "C" {
 #endif
 
 /* Raised when a struct or a function below changes incompatibly. */
-#define LMLP_ABI_VERSION 1
+#define LMLP_ABI_VERSION 2
 
 typedef enum lmlp_status {
     LMLP_OK = 0,
@@ -63,6 +63,8 @@ typedef struct lmlp_potential_info {
     double force_uncertainty_factor;  /* c of sigma_F = c std(F_m), ddof 1 */
     int has_feature_ranges;           /* 1: extrapolation counts are available */
     const char* checksum; /* SHA-256 of the file's content, hexadecimal; lives as long as the potential */
+    int has_spread_maps;  /* 1: sigma by lmlp_sigma_force and lmlp_sigma_energy, the factors mean nothing */
+    int has_distance;     /* 1: distances are available */
 } lmlp_potential_info;
 
 LMLP_API lmlp_status lmlp_potential_get_info(const lmlp_potential* potential, lmlp_potential_info* info);
@@ -75,6 +77,16 @@ LMLP_API lmlp_status lmlp_potential_species(const lmlp_potential* potential, con
 /* Shortest distance of two species in the training data, Angstrom; NaN when the model does not know it. */
 LMLP_API lmlp_status lmlp_potential_shortest_distance(const lmlp_potential* potential, int species, int other,
                                                       double* distance);
+
+/* From the spread of the members (standard deviation, ddof 1) to sigma, for models with spread maps:
+ * sigma = sqrt(floor^2 + (factor spread)^2). LMLP_ERROR_UNCERTAINTY without spread maps.
+ * Of a force vector: spread = length of the vector of the components' standard deviations, eV/Angstrom; sigma is
+ * the root mean square length of the error vector. Of an energy: per atom, eV/atom. */
+LMLP_API lmlp_status lmlp_sigma_force(const lmlp_potential* potential, int species, double spread,
+                                      double* sigma);
+LMLP_API lmlp_status lmlp_sigma_energy(const lmlp_potential* potential, double spread, double* sigma);
+/* Of a component of the virial per atom, or of its trace over 3, eV/atom. */
+LMLP_API lmlp_status lmlp_sigma_virial(const lmlp_potential* potential, double spread, double* sigma);
 
 /* A full pair list grouped by center. Pairs at or beyond the cutoff contribute exactly zero, so a list with a
  * skin may be passed as it is. Call with blocks of centers to bound memory; results do not depend on the
@@ -96,6 +108,7 @@ typedef struct lmlp_results {
     double* member_energies;       /* [n_members, n_centers], E_atom included */
     double* member_pair_gradients; /* [n_members, n_pairs, 3] */
     int32_t* extrapolating;        /* [n_centers] number of symmetry functions outside the training range */
+    double* distances; /* [n_centers] from the training atoms of the element, 1 = their 99.9 % quantile */
 } lmlp_results;
 
 /* Of the networks; geometry, symmetry functions and all sums are in double. What mixed precision changes:

@@ -11,16 +11,15 @@ from ase import Atoms
 from ase.calculators.calculator import Calculator, Parameters, PropertyNotImplementedError, all_changes
 from ase.outputs import Properties, all_outputs
 
-from lmlp.calculators.backends import ModelFacts
 from lmlp.calculators.engine import DEFAULTS, Engine, make_engine
+from lmlp.calculators.facts import ModelFacts
 from lmlp.calculators.per_thread import Calculation, PerThread, find_changes
 from lmlp.calculators.prediction import Prediction, predict
-from lmlp.calculators.results import results_of
+from lmlp.calculators.results import OF_DISTANCES, OF_ENSEMBLE, OF_ENSEMBLE_IN_CELL, results_of
 from lmlp.errors import InvalidArgumentError
 
 # Attributes that copies and pickles do not carry; ASE makes the last one.
 MADE = ("_engine", "_memory", "get_spin_polarized")
-UNCERTAIN = ("energy_uncertainty", "forces_uncertainty", "energy_std", "forces_std", "grade")
 
 
 class LMLPCalculator(Calculator):
@@ -34,15 +33,23 @@ class LMLPCalculator(Calculator):
 
     - ``energy``, ``free_energy`` (the same), ``energies`` ``[n]``, ``forces`` ``[n, 3]``, and where there are
       three cell vectors ``stress`` ``[6]``;
-    - ``energy_uncertainty`` ΔE, ``forces_uncertainty`` ΔF ``[n, 3]``, ``grade`` (docs/uncertainty.md) and the
-      bare ensemble deviations ``energy_std``, ``forces_std`` ``[n, 3]``: when one of them is asked for by
-      ``get_property``, or always with ``uncertainty=True``. Asking for them never changes a force bit.
+    - σ (docs/uncertainty.md) of the energy ``energy_uncertainty``, of the components of the forces
+      ``forces_uncertainty`` ``[n, 3]`` and of their vectors ``sigma_forces`` ``[n]``, of stress and pressure
+      ``stress_uncertainty`` ``[6]`` and ``pressure_uncertainty``; ``grade`` of the structure, ``grades``
+      ``[n]``; the bare deviations of the members ``energy_std``, ``forces_std`` ``[n, 3]``, ``stress_std``
+      ``[6]``, ``pressure_std``, and their ``member_energies``;
+    - ``distances`` ``[n]`` of the atoms from the training data (1: as far as the most unusual thousandth of
+      the training atoms), and ``distance``, the largest. They need no ensemble.
+
+    The last two groups are computed when ``get_property`` asks for one of them, or always with
+    ``uncertainty=True`` and ``distances=True``. Asking for them never changes a force bit.
 
     Args:
         model: model file.
         backend: ``core`` (default, does not import torch) or ``torchscript``.
         device: torch device of the ``torchscript`` backend, e.g. ``cuda``.
-        uncertainty: compute the uncertainties at every call.
+        uncertainty: compute the uncertainties at every call, and the distances of a model that has them.
+        distances: compute the distances at every call; for models of one member, too.
         skin: Å; the neighbor list is reused while no atom has moved by more than half of it.
         threads: OpenMP threads of the core; 0 means OpenMP's default. Every number gives the same bits.
         rmin: Å; atoms closer than this are reported. ``data`` (default): 0.9 times the shortest distance of
@@ -55,7 +62,8 @@ class LMLPCalculator(Calculator):
         UnknownElementError: an element that the model does not have.
         GeometryError: NaN or infinite coordinates, two atoms at the same place, a singular cell.
         NotFiniteError: a result that is not a finite number.
-        UncertaintyError: the uncertainty of a one-member model, the grade of a model without test errors.
+        UncertaintyError: the uncertainty of a one-member model, the grade of a model without test errors, the
+            distances of a model without.
     """
 
     # ASE declares these two for instances
@@ -65,7 +73,9 @@ class LMLPCalculator(Calculator):
         "energies",
         "forces",
         "stress",
-        *UNCERTAIN,
+        *OF_ENSEMBLE,
+        *OF_ENSEMBLE_IN_CELL,
+        *OF_DISTANCES,
     ]
     # neither charges nor magnetic moments enter, see also check_state
     ignored_changes: ClassVar[set[str]] = {"initial_charges", "initial_magmoms"}  # type: ignore[misc]
@@ -77,6 +87,7 @@ class LMLPCalculator(Calculator):
         backend: str = DEFAULTS["backend"],
         device: str = DEFAULTS["device"],
         uncertainty: bool = DEFAULTS["uncertainty"],
+        distances: bool = DEFAULTS["distances"],
         skin: float = DEFAULTS["skin"],
         threads: int = DEFAULTS["threads"],
         rmin: float | str | None = DEFAULTS["rmin"],
@@ -88,6 +99,7 @@ class LMLPCalculator(Calculator):
             "backend": backend,
             "device": device,
             "uncertainty": uncertainty,
+            "distances": distances,
             "skin": skin,
             "threads": threads,
             "rmin": rmin,
@@ -235,9 +247,14 @@ class LMLPCalculator(Calculator):
         self._check_wanted(atoms, wanted, engine)
         started = self._memory.now()
         self._memory.put(engine)  # nothing, in case that this fails
-        uncertainty = engine.parameters["uncertainty"] or any(name in UNCERTAIN for name in wanted)
         atoms = atoms.copy()
-        prediction = self._predict(atoms, engine, uncertainty=uncertainty)
+        prediction = self._predict(
+            atoms,
+            engine,
+            uncertainty=engine.parameters["uncertainty"]
+            or any(name in (*OF_ENSEMBLE, *OF_ENSEMBLE_IN_CELL) for name in wanted),
+            distances=engine.parameters["distances"] or any(name in OF_DISTANCES for name in wanted),
+        )
         results = results_of(prediction, atoms.cell)
         self._memory.keep(Calculation(engine, started, self._memory.now(), atoms, results))
 
@@ -248,21 +265,24 @@ class LMLPCalculator(Calculator):
                     f"{name}: not among the properties of this calculator, "
                     f"{', '.join(self.implemented_properties)}"
                 )
-        if "stress" in wanted and atoms.cell.rank != 3:
-            raise PropertyNotImplementedError(
-                f"stress needs a volume, i.e. three cell vectors; this cell has {atoms.cell.rank}"
-            )
-        if "grade" in wanted:
-            engine.backend.facts.require_ensemble()
-            engine.backend.facts.require_test_errors()
+            if name in ("stress", *OF_ENSEMBLE_IN_CELL) and atoms.cell.rank != 3:
+                raise PropertyNotImplementedError(
+                    f"{name} needs a volume, i.e. three cell vectors; this cell has {atoms.cell.rank}"
+                )
+            if name in ("grade", "grades"):
+                engine.backend.facts.require_ensemble()
+                engine.backend.facts.require_test_errors()
+            if name in ("stress_uncertainty", "pressure_uncertainty"):
+                engine.backend.facts.require_ensemble()
+                engine.backend.facts.require_spread_maps()
 
-    def _predict(self, atoms: Atoms, engine: Engine, *, uncertainty: bool) -> Prediction:
+    def _predict(self, atoms: Atoms, engine: Engine, *, uncertainty: bool, distances: bool) -> Prediction:
         environments = self._memory.neighbors(engine).update(
             atoms.positions, atoms.cell.array, atoms.pbc, n_threads=engine.parameters["threads"]
         )
         species = self._memory.species(engine, atoms.numbers)
         engine.guard.check(environments, species)
-        return predict(engine.backend, environments, species, uncertainty=uncertainty)
+        return predict(engine.backend, environments, species, uncertainty=uncertainty, distances=distances)
 
     def export_properties(self) -> Properties:
         """Return the results that ASE knows by name."""

@@ -7,98 +7,22 @@ from __future__ import annotations
 
 import copy
 import io
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 
-from lmlp.elements import atomic_number
+from lmlp.calculators.facts import ModelFacts, facts_from_core
 from lmlp.environments import Environments
-from lmlp.errors import InvalidArgumentError, NotFiniteError, UncertaintyError, UnknownElementError
-from lmlp.export.header import parse_header
+from lmlp.errors import InvalidArgumentError, NotFiniteError
+from lmlp.model.spread import parse_spread_maps
 
 BACKENDS = ("core", "torchscript")
 PRECISIONS = ("double", "mixed")
 # How the TorchScript module says it.
 NOT_FINITE = "an energy or a gradient is not a finite number"
-
-
-@dataclass(frozen=True)
-class ModelFacts:
-    """What is known of a loaded model.
-
-    Attributes:
-        path: the model file.
-        elements: chemical symbols in species order.
-        cutoff: Å.
-        n_members: size of the ensemble.
-        n_features: number of symmetry functions.
-        energy_rmse: test error in eV/atom, or None.
-        force_rmse: test error in eV/Å, or None.
-        energy_factor: c of σ_E = c·std(E_m, ddof=1).
-        force_factor: c of σ_F = c·std(F_m, ddof=1).
-        shortest_distances: of the training data in Å by pair (``H-O``, species order), where known.
-        checksum: SHA-256 of the file's content, hexadecimal; "" where not known.
-    """
-
-    path: str
-    elements: tuple[str, ...]
-    cutoff: float
-    n_members: int
-    n_features: int
-    energy_rmse: float | None
-    force_rmse: float | None
-    energy_factor: float
-    force_factor: float
-    shortest_distances: dict[str, float] = field(default_factory=dict)
-    checksum: str = ""
-
-    def require_ensemble(self) -> None:
-        """Raise UncertaintyError for a model that can have no uncertainty."""
-        if self.n_members < 2:
-            raise UncertaintyError(
-                f"{self.path} has one member: an uncertainty needs an ensemble of "
-                "at least two (lmlp train --members)"
-            )
-
-    def require_test_errors(self) -> None:
-        """Raise UncertaintyError for a model without the test errors that a grade is measured by."""
-        if self.energy_rmse is None or self.force_rmse is None:
-            raise UncertaintyError(
-                f"{self.path} stores no test errors, so that there is no grade; energy_uncertainty and "
-                "forces_uncertainty are available"
-            )
-
-
-class SpeciesTable:
-    """Species of atomic numbers; refuses elements that the model does not have."""
-
-    def __init__(self, facts: ModelFacts) -> None:
-        self._facts = facts
-        self._species = np.full(120, -1, dtype=np.int32)
-        for species, symbol in enumerate(facts.elements):
-            self._species[atomic_number(symbol)] = species
-
-    def __call__(self, numbers: np.ndarray) -> np.ndarray:
-        """Return the species of ``numbers [n]``, int32."""
-        numbers = np.asarray(numbers)
-        known = (numbers >= 0) & (numbers < len(self._species))
-        species = self._species[np.where(known, numbers, 0)]
-        if (species < 0).any():
-            unknown = sorted({int(z) for z in numbers[species < 0]})
-            raise UnknownElementError(
-                f"{', '.join(_name(z) for z in unknown)}: not an element of {self._facts.path}, "
-                f"which has {', '.join(self._facts.elements)}"
-            )
-        return np.asarray(species, dtype=np.int32)
-
-
-def _name(number: int) -> str:
-    from lmlp.elements import symbol
-
-    return symbol(number) if 1 <= number <= 118 else f"atomic number {number}"
 
 
 @dataclass(frozen=True)
@@ -110,12 +34,14 @@ class PairResults:
         pair_gradients: dE/dr_ij of the ensemble mean ``[p, 3]``.
         member_energies: ``[n_members, n]``, or None when not asked for.
         member_pair_gradients: ``[n_members, p, 3]``, likewise.
+        distances: of each center from the training data ``[n]``, likewise.
     """
 
     energies: np.ndarray
     pair_gradients: np.ndarray
     member_energies: np.ndarray | None = None
     member_pair_gradients: np.ndarray | None = None
+    distances: np.ndarray | None = None
 
     def part(self, centers: slice, pairs: slice) -> PairResults:
         """Return the results of some consecutive centers and their pairs."""
@@ -124,6 +50,7 @@ class PairResults:
             self.pair_gradients[pairs],
             None if self.member_energies is None else self.member_energies[:, centers],
             None if self.member_pair_gradients is None else self.member_pair_gradients[:, pairs],
+            None if self.distances is None else self.distances[centers],
         )
 
 
@@ -134,10 +61,17 @@ class Backend(Protocol):
     takes_blocks: bool
 
     def evaluate(
-        self, environments: Environments, species: np.ndarray, *, members: bool, first: int = 0
+        self,
+        environments: Environments,
+        species: np.ndarray,
+        *,
+        members: bool,
+        distances: bool = False,
+        first: int = 0,
     ) -> PairResults:
         """Evaluate all centers; ``species [n]`` of all atoms, int32.
 
+        Distances may be asked of a model that has them.
         With ``takes_blocks`` the environments may be those of some atoms only, from atom ``first`` on.
         """
         ...
@@ -163,7 +97,13 @@ class CoreBackend:
         return other
 
     def evaluate(
-        self, environments: Environments, species: np.ndarray, *, members: bool, first: int = 0
+        self,
+        environments: Environments,
+        species: np.ndarray,
+        *,
+        members: bool,
+        distances: bool = False,
+        first: int = 0,
     ) -> PairResults:
         """Evaluate atoms from ``first`` on, as many as the environments have."""
         results = self._potential.evaluate(
@@ -181,28 +121,8 @@ class CoreBackend:
             results["pair_gradients"],
             results.get("member_energies"),
             results.get("member_pair_gradients"),
+            results.get("distances"),
         )
-
-
-def facts_from_core(path: str, info: Mapping[str, Any]) -> ModelFacts:
-    """Translate the facts that the core gives of a model."""
-    return ModelFacts(
-        path=path,
-        elements=tuple(info["elements"]),
-        cutoff=float(info["cutoff"]),
-        n_members=int(info["n_members"]),
-        n_features=int(info["n_features"]),
-        energy_rmse=_number(info["energy_rmse"]),
-        force_rmse=_number(info["force_rmse"]),
-        energy_factor=float(info["energy_uncertainty_factor"]),
-        force_factor=float(info["force_uncertainty_factor"]),
-        shortest_distances=parse_header(info["header"].encode()).get("shortest_distances") or {},
-        checksum=str(info["checksum"]),
-    )
-
-
-def _number(value: float | None) -> float | None:
-    return None if value is None or np.isnan(value) else float(value)
 
 
 class TorchScriptBackend:
@@ -232,6 +152,8 @@ class TorchScriptBackend:
             force_factor=data.force_uncertainty_factor,
             shortest_distances=data.shortest_distances,
             checksum=stored_checksum(content),
+            spread_maps=parse_spread_maps(data.spread_maps, data.elements),
+            has_distance=data.distance is not None,
         )
         # files of earlier versions hold modules that do not look themselves
         self._overflows = np.array(find_overflowing(data))
@@ -244,7 +166,13 @@ class TorchScriptBackend:
         self._model = run_torch(load_potential, io.BytesIO(content), device)
 
     def evaluate(
-        self, environments: Environments, species: np.ndarray, *, members: bool, first: int = 0
+        self,
+        environments: Environments,
+        species: np.ndarray,
+        *,
+        members: bool,
+        distances: bool = False,
+        first: int = 0,
     ) -> PairResults:
         """Evaluate all centers.
 
@@ -280,6 +208,7 @@ class TorchScriptBackend:
             results["pair_gradients"],
             results["energies"] if members else None,
             results["member_pair_gradients"] if members else None,
+            results["distances"] if distances else None,
         )
 
     def _evaluate(self, lists: Sequence[np.ndarray], members: bool) -> dict[str, np.ndarray]:

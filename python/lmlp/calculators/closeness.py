@@ -6,7 +6,7 @@ import warnings
 
 import numpy as np
 
-from lmlp.calculators.backends import ModelFacts
+from lmlp.calculators.facts import ModelFacts
 from lmlp.environments import Environments
 from lmlp.errors import GeometryError, InvalidArgumentError
 

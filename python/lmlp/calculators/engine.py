@@ -9,14 +9,16 @@ from typing import Any
 
 import numpy as np
 
-from lmlp.calculators.backends import Backend, CoreBackend, SpeciesTable, check_options, open_backend
+from lmlp.calculators.backends import Backend, CoreBackend, check_options, open_backend
 from lmlp.calculators.closeness import DistanceGuard
+from lmlp.calculators.facts import SpeciesTable
 from lmlp.errors import InvalidArgumentError, ModelFileError
 
 DEFAULTS: dict[str, Any] = {
     "backend": "core",
     "device": "cpu",
     "uncertainty": False,
+    "distances": False,
     # Å. Pairs within the skin cost time in the core, rebuilding the list does too: see docs/ase.md.
     "skin": 0.5,
     "threads": 0,
@@ -65,7 +67,7 @@ def make_engine(
     Raises:
         InvalidArgumentError: an unknown parameter, or a value outside what is allowed.
         ModelFileError: not a model file, damaged, or another one than it was.
-        UncertaintyError: the uncertainty of a one-member model.
+        UncertaintyError: the uncertainty of a one-member model, distances of a model without.
     """
     full = _checked(parameters)
     if known is not None and full["model"] != known.parameters["model"]:
@@ -86,6 +88,8 @@ def make_engine(
         )
     if full["uncertainty"]:
         backend.facts.require_ensemble()
+    if full["distances"]:
+        backend.facts.require_distance()
     guard = _guard(backend, full)
     if known is not None and backend.facts is known.backend.facts:
         same = all(full[name] == known.parameters[name] for name in ("rmin", "too_close"))
@@ -127,9 +131,10 @@ def _checked(parameters: Mapping[str, Any]) -> dict[str, Any]:
     except TypeError:
         raise InvalidArgumentError(f"model = {full['model']!r}: give the path of a model file") from None
     full["device"] = str(full["device"])
-    if full["uncertainty"] not in (True, False):
-        raise InvalidArgumentError(f"uncertainty = {full['uncertainty']!r}: give True or False")
-    full["uncertainty"] = bool(full["uncertainty"])
+    for name in ("uncertainty", "distances"):
+        if full[name] not in (True, False):
+            raise InvalidArgumentError(f"{name} = {full[name]!r}: give True or False")
+        full[name] = bool(full[name])
     skin = full["skin"]
     if not (isinstance(skin, int | float | np.number) and skin >= 0.0 and np.isfinite(skin)):
         raise InvalidArgumentError(f"skin = {skin!r} Å: give a finite number that is not negative")

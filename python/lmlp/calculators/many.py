@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from lmlp.calculators.backends import Backend, SpeciesTable
+from lmlp.calculators.backends import Backend
 from lmlp.calculators.closeness import DistanceGuard
+from lmlp.calculators.facts import SpeciesTable
 from lmlp.calculators.prediction import Prediction, predict_many, refuse_coincident
 from lmlp.environments import AtomsLike, Environments
 from lmlp.errors import LMLPError
@@ -23,6 +24,7 @@ def predict_structures(
     names: Sequence[str],
     *,
     uncertainty: bool,
+    distances: bool = False,
     threads: int = 0,
     guard: DistanceGuard | None = None,
 ) -> Iterator[list[Prediction]]:
@@ -32,13 +34,14 @@ def predict_structures(
         backend: the loaded model.
         structures: of its elements.
         names: of the structures, for messages.
-        uncertainty: also evaluate the members.
+        uncertainty: also evaluate the members, and the distances of a model that has them.
+        distances: also evaluate how far the atoms are from the training data.
         threads: OpenMP threads; 0 means OpenMP's default.
         guard: looks at the distances of each structure; default: nobody does.
 
     Raises:
         UnknownElementError, GeometryError: naming the structure.
-        UncertaintyError: asked for the uncertainty of a one-member model.
+        UncertaintyError: asked for the uncertainty of a one-member model, for distances of a model without.
         NotFiniteError: a result that is not a finite number.
     """
     species_of = SpeciesTable(backend.facts)
@@ -50,12 +53,12 @@ def predict_structures(
             guard.check(*item, name)
         cost = 3 * item[0].n_pairs * backend.facts.n_members
         if batch and size + cost > BATCH_SIZE:
-            yield predict_many(backend, batch, uncertainty=uncertainty)
+            yield predict_many(backend, batch, uncertainty=uncertainty, distances=distances)
             batch.clear()
             size = 0
         batch.append(item)
         size += cost
-    yield predict_many(backend, batch, uncertainty=uncertainty)
+    yield predict_many(backend, batch, uncertainty=uncertainty, distances=distances)
 
 
 def _prepare(

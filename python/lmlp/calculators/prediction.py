@@ -1,4 +1,4 @@
-"""From pair gradients to forces, stress, uncertainty and grade (docs/conventions.md)."""
+"""From pair gradients to forces, stress, uncertainty and distances (docs/conventions.md)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from itertools import pairwise
 
 import numpy as np
 
-from lmlp.calculators.backends import Backend, ModelFacts, PairResults
+from lmlp.calculators.backends import Backend, PairResults
+from lmlp.calculators.facts import ModelFacts
+from lmlp.calculators.uncertainty import MemberSums, Uncertainty, ensemble_uncertainty
 from lmlp.environments import Environments
 from lmlp.errors import GeometryError, NotFiniteError
 from lmlp.structure.distances import COINCIDENT
@@ -19,27 +21,8 @@ BLOCK_PAIRS = 131072
 
 
 @dataclass(frozen=True)
-class Uncertainty:
-    """What the ensemble says about its own error.
-
-    Attributes:
-        energy_std: std_m(E_m) with ddof = 1, eV, not calibrated.
-        forces_std: std_m(F_m) with ddof = 1, eV/Å ``[n, 3]``, not calibrated.
-        energy: ΔE = max(N·RMSE_E, c_E·energy_std) in eV; without stored test errors σ_E itself.
-        forces: ΔF = max(RMSE_F, c_F·forces_std) in eV/Å ``[n, 3]``; likewise.
-        grade: max(ΔE/(N·RMSE_E), max ΔF/RMSE_F) ≥ 1, or None without stored test errors.
-    """
-
-    energy_std: float
-    forces_std: np.ndarray
-    energy: float
-    forces: np.ndarray
-    grade: float | None
-
-
-@dataclass(frozen=True)
 class Prediction:
-    """Ensemble mean of one structure in eV, eV/Å, eV/Å³, and its uncertainty when asked for.
+    """Ensemble mean of one structure in eV and eV/Å, its uncertainty and its distances when asked for.
 
     Attributes:
         energy: total energy.
@@ -47,6 +30,7 @@ class Prediction:
         forces: ``[n, 3]``.
         virial: Σ_ij r_ij ⊗ g_ij in eV ``[3, 3]``; stress is virial / volume.
         uncertainty: None when not asked for.
+        distances: of the atoms from the training data ``[n]`` (``lmlp.model.distance``), likewise.
     """
 
     energy: float
@@ -54,6 +38,7 @@ class Prediction:
     forces: np.ndarray
     virial: np.ndarray
     uncertainty: Uncertainty | None = None
+    distances: np.ndarray | None = None
 
 
 def sum_forces(environments: Environments, gradients: np.ndarray) -> np.ndarray:
@@ -69,6 +54,14 @@ def sum_forces(environments: Environments, gradients: np.ndarray) -> np.ndarray:
     sums = _ForceSums(math.prod(gradients.shape[:-2]), environments.n_centers)
     sums.add(environments, gradients, 0)
     return sums.forces().reshape(*gradients.shape[:-2], environments.n_centers, 3)
+
+
+def sum_virial(environments: Environments, gradients: np.ndarray) -> np.ndarray:
+    """Sum pair gradients ``[..., n_pairs, 3]`` to Σ_ij r_ij ⊗ g_ij in eV ``[..., 3, 3]``."""
+    flat = gradients.reshape(math.prod(gradients.shape[:-2]), environments.n_pairs, 3)
+    # einsum, not BLAS, whose threads would change bits
+    sums = [np.einsum("pi,pj->ij", environments.vectors, one) for one in flat]
+    return np.array(sums).reshape(*gradients.shape[:-2], 3, 3)
 
 
 class _ForceSums:
@@ -110,7 +103,12 @@ def refuse_coincident(environments: Environments) -> None:
 
 
 def predict(
-    backend: Backend, environments: Environments, species: np.ndarray, *, uncertainty: bool = False
+    backend: Backend,
+    environments: Environments,
+    species: np.ndarray,
+    *,
+    uncertainty: bool = False,
+    distances: bool = False,
 ) -> Prediction:
     """Evaluate a model on one structure.
 
@@ -118,20 +116,33 @@ def predict(
         backend: the loaded model.
         environments: full pair list with at least the model's cutoff.
         species: of each atom, int32 ``[n]``.
-        uncertainty: also evaluate the members.
+        uncertainty: also evaluate the members, and the distances of a model that has them.
+        distances: also evaluate how far the atoms are from the training data; needs no ensemble.
 
     Raises:
         GeometryError: two atoms at the same place.
-        UncertaintyError: asked for the uncertainty of a one-member model.
+        UncertaintyError: asked for the uncertainty of a one-member model, for distances of a model without.
         NotFiniteError: a result that is not a finite number.
     """
-    if uncertainty:
-        backend.facts.require_ensemble()
+    distances = _wants_distances(backend.facts, uncertainty, distances)
     refuse_coincident(environments)
     if backend.takes_blocks and environments.n_pairs > BLOCK_PAIRS:
-        return _predict_in_blocks(backend, environments, species, uncertainty=uncertainty)
-    results = backend.evaluate(environments, species, members=uncertainty)
-    return _prediction(backend.facts, environments, results)
+        return _predict_in_blocks(backend, environments, species, members=uncertainty, distances=distances)
+    results = backend.evaluate(environments, species, members=uncertainty, distances=distances)
+    return _prediction(backend.facts, environments, species, results)
+
+
+def _wants_distances(facts: ModelFacts, uncertainty: bool, distances: bool) -> bool:
+    """Tell whether distances are to be evaluated.
+
+    Raises:
+        UncertaintyError: the model cannot say what is asked for.
+    """
+    if uncertainty:
+        facts.require_ensemble()
+    if distances:
+        facts.require_distance()
+    return distances or (uncertainty and facts.has_distance)
 
 
 def _block_ends(offsets: np.ndarray) -> list[int]:
@@ -144,28 +155,32 @@ def _block_ends(offsets: np.ndarray) -> list[int]:
 
 
 def _predict_in_blocks(
-    backend: Backend, environments: Environments, species: np.ndarray, *, uncertainty: bool
+    backend: Backend, environments: Environments, species: np.ndarray, *, members: bool, distances: bool
 ) -> Prediction:
     """Evaluate block by block: of the pairs only the list itself is ever there as a whole."""
-    n, n_members = environments.n_centers, backend.facts.n_members
+    n, n_members = environments.n_centers, backend.facts.n_members if members else 0
     energies, virial = np.empty(n), np.zeros((3, 3))
     sums = _ForceSums(1, n)
-    member_energies = np.empty((n_members, n)) if uncertainty else None
-    member_sums = _ForceSums(n_members, n) if uncertainty else None
+    member_energies, member_virials = np.empty((n_members, n)), np.zeros((n_members, 3, 3))
+    member_sums = _ForceSums(n_members, n)
+    found = np.empty(n) if distances else None
     for first, last in pairwise(_block_ends(environments.offsets)):
         part = environments.part(first, last)
-        results = backend.evaluate(part, species, members=uncertainty, first=first)
+        results = backend.evaluate(part, species, members=members, distances=distances, first=first)
         energies[first:last] = results.energies
         sums.add(part, results.pair_gradients, first)
-        virial += np.einsum("pi,pj->ij", part.vectors, results.pair_gradients)
-        if member_energies is not None and results.member_energies is not None:
+        virial += sum_virial(part, results.pair_gradients)
+        if results.member_energies is not None and results.member_pair_gradients is not None:
             member_energies[:, first:last] = results.member_energies
-        if member_sums is not None and results.member_pair_gradients is not None:
             member_sums.add(part, results.member_pair_gradients, first)
+            member_virials += sum_virial(part, results.member_pair_gradients)
+        if found is not None and results.distances is not None:
+            found[first:last] = results.distances
     total = None
-    if member_energies is not None and member_sums is not None:
-        total = ensemble_uncertainty(backend.facts, member_energies.sum(axis=1), member_sums.forces())
-    prediction = Prediction(float(energies.sum()), energies, sums.forces()[0], virial, total)
+    if members:
+        of_members = MemberSums(member_energies.sum(axis=1), member_sums.forces(), member_virials)
+        total = ensemble_uncertainty(backend.facts, species, of_members)
+    prediction = Prediction(float(energies.sum()), energies, sums.forces()[0], virial, total, found)
     _check_finite(prediction, backend.facts)
     return prediction
 
@@ -175,22 +190,28 @@ def predict_many(
     structures: Sequence[tuple[Environments, np.ndarray]],
     *,
     uncertainty: bool = False,
+    distances: bool = False,
 ) -> list[Prediction]:
-    """Evaluate several structures, given as (environments, species), in one call that all threads share."""
-    if uncertainty:
-        backend.facts.require_ensemble()
+    """Evaluate several structures, given as (environments, species), in one call that all threads share.
+
+    What may be asked for is that of `predict`.
+    """
+    distances = _wants_distances(backend.facts, uncertainty, distances)
     if not structures:
         return []
     parts = [environments for environments, _ in structures]
     results = backend.evaluate(
-        _join(parts), np.concatenate([species for _, species in structures]), members=uncertainty
+        _join(parts),
+        np.concatenate([species for _, species in structures]),
+        members=uncertainty,
+        distances=distances,
     )
     predictions = []
     first, first_pair = 0, 0
-    for part in parts:
+    for part, species in structures:
         last, last_pair = first + part.n_centers, first_pair + part.n_pairs
         one = results.part(slice(first, last), slice(first_pair, last_pair))
-        predictions.append(_prediction(backend.facts, part, one))
+        predictions.append(_prediction(backend.facts, part, species, one))
         first, first_pair = last, last_pair
     return predictions
 
@@ -206,18 +227,24 @@ def _join(parts: Sequence[Environments]) -> Environments:
     )
 
 
-def _prediction(facts: ModelFacts, environments: Environments, results: PairResults) -> Prediction:
+def _prediction(
+    facts: ModelFacts, environments: Environments, species: np.ndarray, results: PairResults
+) -> Prediction:
     uncertainty = None
     if results.member_energies is not None and results.member_pair_gradients is not None:
-        member_forces = sum_forces(environments, results.member_pair_gradients)
-        uncertainty = ensemble_uncertainty(facts, results.member_energies.sum(axis=1), member_forces)
+        members = MemberSums(
+            results.member_energies.sum(axis=1),
+            sum_forces(environments, results.member_pair_gradients),
+            sum_virial(environments, results.member_pair_gradients),
+        )
+        uncertainty = ensemble_uncertainty(facts, species, members)
     prediction = Prediction(
         energy=float(results.energies.sum()),
         energies=results.energies,
         forces=sum_forces(environments, results.pair_gradients),
-        # einsum, not BLAS, whose threads would change bits
-        virial=np.einsum("pi,pj->ij", environments.vectors, results.pair_gradients),
+        virial=sum_virial(environments, results.pair_gradients),
         uncertainty=uncertainty,
+        distances=results.distances,
     )
     _check_finite(prediction, facts)
     return prediction
@@ -229,26 +256,10 @@ def _check_finite(prediction: Prediction, facts: ModelFacts) -> None:
     if prediction.uncertainty is not None:
         values["uncertainty of the energy"] = prediction.uncertainty.energy
         values["uncertainty of the forces"] = prediction.uncertainty.forces
+    if prediction.distances is not None:
+        values["distances from the training data"] = prediction.distances
     for name, value in values.items():
         if not np.isfinite(value).all():
             raise NotFiniteError(
                 f"{facts.path}: the {name}: not finite numbers; the weights of the model overflow"
             )
-
-
-def ensemble_uncertainty(facts: ModelFacts, energies: np.ndarray, forces: np.ndarray) -> Uncertainty:
-    """Compute the uncertainty from total energies ``[n_members]`` and forces ``[n_members, n, 3]``."""
-    n_atoms = forces.shape[1]
-    energy_std = float(energies.std(ddof=1))
-    forces_std = forces.std(axis=0, ddof=1)
-    energy, force = facts.energy_factor * energy_std, facts.force_factor * forces_std
-    if facts.energy_rmse is None or facts.force_rmse is None:
-        return Uncertainty(energy_std, forces_std, energy, force, None)
-    energy = max(n_atoms * facts.energy_rmse, energy)
-    force = np.maximum(facts.force_rmse, force)
-    grades = [1.0]
-    if n_atoms > 0 and facts.energy_rmse > 0.0:
-        grades.append(energy / (n_atoms * facts.energy_rmse))
-    if n_atoms > 0 and facts.force_rmse > 0.0:
-        grades.append(float(force.max()) / facts.force_rmse)
-    return Uncertainty(energy_std, forces_std, energy, force, max(grades))

@@ -40,9 +40,9 @@ def command(
     interval: Annotated[int, typer.Option(min=1, help="Steps between entries of trajectory and log.")] = 10,
     check: Annotated[int, typer.Option(min=1, help="Steps between looks at the uncertainty.")] = 10,
     save_grade: Annotated[
-        float, typer.Option(help="Keep a structure for labeling above this grade (forces: twice it).")
+        float, typer.Option(help="Keep a structure for labeling above this grade or distance.")
     ] = 3.0,
-    stop_grade: Annotated[float, typer.Option(help="Stop above this grade (forces: twice it).")] = 30.0,
+    stop_grade: Annotated[float, typer.Option(help="Stop above this grade or distance.")] = 30.0,
     candidates: Annotated[
         Path | None,
         typer.Option(
@@ -52,7 +52,8 @@ def command(
     min_gap: Annotated[int, typer.Option(min=1, help="Least steps between kept structures.")] = 5,
     max_candidates: Annotated[int, typer.Option(min=0, help="Most structures to keep.")] = 250,
     watch: Annotated[
-        bool, typer.Option(help="Look at the uncertainty; needs an ensemble with test errors.")
+        bool,
+        typer.Option(help="Look at uncertainty and distance; needs a model with test errors or distances."),
     ] = True,
     thermostat_time: Annotated[float, typer.Option(help="1/friction in fs, with nvt and npt.")] = 100.0,
     barostat_time: Annotated[float, typer.Option(help="fs, with npt.")] = 1000.0,
@@ -74,9 +75,10 @@ def command(
     """Run molecular dynamics and watch how far the model can be trusted.
 
     Every few steps the ensemble's uncertainty is compared with the model's test errors: the grade is 1 where
-    the model is as good as on its test data. Structures above --save-grade are kept for labeling, the run
-    stops above --stop-grade (exit code 3). Files are named after the trajectory: TRAJ.log,
-    TRAJ.candidates.xyz, TRAJ.restart.npz.
+    the model is as good as on its test data. The distance, which one member can tell, is 1 for an atom as
+    unusual as the 1/1000 most unusual training atoms. Where the larger of both is above --save-grade, the
+    structure is kept for labeling; above --stop-grade the run stops (exit code 3). Files are named after the
+    trajectory: TRAJ.log, TRAJ.candidates.xyz, TRAJ.restart.npz.
 
     A killed run is continued with --resume and the same options, to the same bits.
 
@@ -98,9 +100,9 @@ def command(
     intervals = Intervals(interval, interval, restart_interval)
     with _claimed(files, [model, start], anew=force, goes_on=resume):
         calculator = LMLPCalculator(model, threads=threads, precision=precision)
-        if watch and calculator.facts.n_members < 2:
+        if watch and calculator.facts.n_members < 2 and not calculator.facts.has_distance:
             raise UncertaintyError(
-                f"{model} has one member and no uncertainty to watch: --no-watch runs without"
+                f"{model} has one member and no distances, nothing to watch: --no-watch runs without"
             )
         atoms = _read_start(start)
         atoms.calc = calculator
@@ -229,12 +231,22 @@ def _describe(run: Simulation) -> str:
     reading = run.last
     if reading is None:
         return ""
-    symbol = run.atoms.symbols[reading.atom]
-    return (
-        f"ΔE {1e3 * reading.energy_uncertainty / len(run.atoms):.3g} meV/atom, grade {reading.energy:.3g}; "
-        f"max ΔF {1e3 * reading.largest_force_uncertainty:.3g} meV/Å on atom {reading.atom} ({symbol}), "
-        f"grade {reading.forces:.3g}"
-    )
+    sigma = "Δ" if run.atoms.calc.facts.spread_maps is None else "σ_"
+    parts = []
+    if reading.energy_uncertainty is not None:
+        energy = 1e3 * reading.energy_uncertainty / len(run.atoms)
+        parts.append(f"{sigma}E {energy:.3g} meV/atom, grade {reading.energy:.3g}")
+    if reading.largest_force_uncertainty is not None:
+        force = 1e3 * reading.largest_force_uncertainty
+        where = _name(run, reading.atom)
+        parts.append(f"max {sigma}F {force:.3g} meV/Å on {where}, grade {reading.forces:.3g}")
+    if reading.distance is not None:
+        parts.append(f"distance {reading.distance:.3g} of {_name(run, reading.farthest)}")
+    return "; ".join(parts)
+
+
+def _name(run: Simulation, atom: int | None) -> str:
+    return "no atom" if atom is None else f"atom {atom} ({run.atoms.symbols[atom]})"
 
 
 def _report(outcome: RunEnd, simulation: Simulation, files: RunFiles) -> None:

@@ -14,7 +14,8 @@ FIX = "copy the file again, or export it anew from its checkpoint"
 def check_model_file(path: Path) -> Check:
     """Verify the checksum, read the file with Python and with the core, and evaluate a small molecule."""
     try:
-        from lmlp.calculators.backends import CoreBackend, SpeciesTable
+        from lmlp.calculators.backends import CoreBackend
+        from lmlp.calculators.facts import SpeciesTable
         from lmlp.calculators.prediction import predict
         from lmlp.elements import atomic_number
         from lmlp.export.model_file import read_model_file

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from lmlp.calculators.backends import Backend, ModelFacts, open_backend
+from lmlp.calculators.backends import Backend, open_backend
+from lmlp.calculators.facts import ModelFacts
 from lmlp.calculators.many import predict_structures
 from lmlp.errors import DataError
 from lmlp.evaluation.result import StructureResult

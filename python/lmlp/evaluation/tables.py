@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from lmlp.calculators.backends import ModelFacts
+from lmlp.calculators.facts import ModelFacts
 from lmlp.elements import symbol
 from lmlp.evaluation.environments import atom_errors, environment_table
 from lmlp.evaluation.result import StructureResult

@@ -14,6 +14,7 @@ from lmlp.model.activations import ACTIVATION_NAMES
 from lmlp.model.baseline import pair_name, parse_baseline
 from lmlp.model.data import ModelData
 from lmlp.model.free_atoms import parse_free_atoms
+from lmlp.model.spread import parse_spread_maps
 from lmlp.version import __version__
 
 Header = NewType("Header", dict[str, Any])
@@ -81,6 +82,9 @@ def weight_arrays(data: ModelData) -> dict[str, np.ndarray]:
         arrays[f"layers.{l}.weight"], arrays[f"layers.{l}.bias"] = weight, bias
     if data.feature_min is not None and data.feature_max is not None:
         arrays["feature_min"], arrays["feature_max"] = data.feature_min, data.feature_max
+    if data.distance is not None:
+        found = {"shift": data.distance_shift, "scale": data.distance_scale, "axes": data.distance_axes}
+        arrays |= {f"distance.{name}": array for name, array in found.items() if array is not None}
     return {name: np.ascontiguousarray(array, dtype=np.float64) for name, array in arrays.items()}
 
 
@@ -143,6 +147,9 @@ def model_data(header: Header, arrays: Mapping[str, np.ndarray]) -> ModelData:
             calibration=uncertainty.get("calibration") or {},
             provenance=header.get("provenance") or {},
             shortest_distances=header.get("shortest_distances") or {},
+            distance_shift=arrays.get("distance.shift"),
+            distance_scale=arrays.get("distance.scale"),
+            distance_axes=arrays.get("distance.axes"),
             **{name: header[name] for name in upgrade.FIELDS},
         )
     except KeyError as error:
@@ -186,6 +193,11 @@ def check_model(data: ModelData) -> None:
     arrays = weight_arrays(data)
     if "feature_min" in arrays:
         expected["feature_min"] = expected["feature_max"] = (n_elements, n_features)
+    if data.distance is not None:
+        axes = arrays.get("distance.axes", np.empty(0))
+        n_axes = axes.shape[1] if axes.ndim == 3 else 0
+        expected["distance.shift"] = expected["distance.scale"] = (n_elements, n_features)
+        expected["distance.axes"] = (n_elements, n_axes, n_features)
     if set(arrays) != set(expected):
         raise ModelFileError(f"arrays {sorted(arrays)} given, {sorted(expected)} expected")
     for name, array in arrays.items():
@@ -201,6 +213,7 @@ def check_model(data: ModelData) -> None:
     try:
         parse_baseline(data.baseline, data.elements, float(data.descriptor["cutoff"]))
         parse_free_atoms(data.free_atoms, data.elements)
+        parse_spread_maps(data.spread_maps, data.elements)
     except (InvalidArgumentError, AttributeError) as error:
         raise ModelFileError(str(error)) from None
     if data.atomic_energies.shape != (n_elements,) or not np.isfinite(data.atomic_energies).all():

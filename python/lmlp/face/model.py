@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any, TypeGuard, cast, overload
 
 import numpy as np
 
-from lmlp.calculators.backends import CoreBackend, SpeciesTable, check_options
+from lmlp.calculators.backends import CoreBackend, check_options
 from lmlp.calculators.closeness import DistanceGuard
+from lmlp.calculators.facts import SpeciesTable
 from lmlp.calculators.many import predict_structures
 from lmlp.calculators.prediction import predict
 from lmlp.descriptor.compute import Descriptor
@@ -100,24 +101,41 @@ class Model:
 
     @overload
     def predict(
-        self, atoms: AtomsLike, *, uncertainty: bool | None = None, threads: int = 0
+        self,
+        atoms: AtomsLike,
+        *,
+        uncertainty: bool | None = None,
+        distances: bool | None = None,
+        threads: int = 0,
     ) -> PredictedProperties: ...
     @overload
     def predict(
-        self, atoms: Iterable[AtomsLike], *, uncertainty: bool | None = None, threads: int = 0
+        self,
+        atoms: Iterable[AtomsLike],
+        *,
+        uncertainty: bool | None = None,
+        distances: bool | None = None,
+        threads: int = 0,
     ) -> list[PredictedProperties]: ...
     def predict(
-        self, atoms: AtomsLike | Iterable[AtomsLike], *, uncertainty: bool | None = None, threads: int = 0
+        self,
+        atoms: AtomsLike | Iterable[AtomsLike],
+        *,
+        uncertainty: bool | None = None,
+        distances: bool | None = None,
+        threads: int = 0,
     ) -> PredictedProperties | list[PredictedProperties]:
-        """Compute energy, forces, stress and uncertainties; the same numbers as ``LMLPCalculator``.
+        """Compute energy, forces, stress, uncertainties, distances; the same numbers as ``LMLPCalculator``.
 
         >>> result = model.predict(atoms)
-        >>> result.forces.shape, result.grade >= 1
+        >>> result.forces.shape, result.grade > 0
         ((3, 3), True)
 
         Args:
             atoms: one structure or many (``ase.Atoms``), in Å.
             uncertainty: compute uncertainties and grade; None: where the model has several members.
+            distances: compute how far the atoms are from the training data; None: where the model knows,
+                unless ``uncertainty`` is False.
             threads: OpenMP threads; 0 means OpenMP's default.
 
         Returns:
@@ -129,23 +147,26 @@ class Model:
             UnknownElementError: an element that the model does not have.
             GeometryError: NaN or infinite coordinates, two atoms at the same place, a singular cell.
             InvalidArgumentError: something that is no structure, or an impossible number of threads.
-            UncertaintyError: the uncertainty of a one-member model.
+            UncertaintyError: the uncertainty of a one-member model, the distances of a model without.
             NotFiniteError: a result that is not a finite number.
         """
         check_options("core", device="cpu", threads=threads, precision="double")
         backend = self._backend.with_options(threads, "double")
-        wanted = self.n_members > 1 if uncertainty is None else uncertainty
+        if distances is None:
+            distances = backend.facts.has_distance and uncertainty is not False
+        wanted = {
+            "uncertainty": self.n_members > 1 if uncertainty is None else uncertainty,
+            "distances": distances,
+        }
         guard = DistanceGuard(backend.facts, "data", "warn", owner="call")
         if _is_one(atoms):
             species = SpeciesTable(backend.facts)(atoms.numbers)
             pairs = find_neighbors(atoms.positions, atoms.cell, atoms.pbc, self.cutoff, n_threads=threads)
             guard.check(pairs, species)
-            return predicted(predict(backend, pairs, species, uncertainty=wanted), atoms.cell)
+            return predicted(predict(backend, pairs, species, **wanted), atoms.cell)
         several = _several(atoms)
         names = [f"atoms[{i}]" for i in range(len(several))]
-        batches = predict_structures(
-            backend, several, names, uncertainty=wanted, threads=threads, guard=guard
-        )
+        batches = predict_structures(backend, several, names, **wanted, threads=threads, guard=guard)
         found = [prediction for batch in batches for prediction in batch]
         return [predicted(p, one.cell) for p, one in zip(found, several, strict=True)]
 

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from lmlp.model.distance import FeatureDistance
+
 
 @dataclass(frozen=True)
 class ModelData:
@@ -30,8 +32,8 @@ class ModelData:
         biases: c_l, float64 ``[n_members, n_elements, out]``.
         energy_rmse: test error in eV/atom, None when unknown.
         force_rmse: test error in eV/Å, None when unknown.
-        energy_uncertainty_factor: c of σ_E = c·std(E_m, ddof=1).
-        force_uncertainty_factor: c of σ_F = c·std(F_m, ddof=1).
+        energy_uncertainty_factor: c of σ_E = c·std(E_m, ddof=1), where there are no spread maps.
+        force_uncertainty_factor: c of σ_F = c·std(F_m, ddof=1), likewise.
         feature_min: smallest training value per element and function ``[n_elements, n_features]``, or None.
         feature_max: largest training value, likewise.
         calibration: reliability curves and per-element factors, free form.
@@ -39,6 +41,12 @@ class ModelData:
             None.
         free_atoms: the ``free_atoms`` block of ``lmlp.json``, energies of atoms without neighbors of some or
             all elements and the densities of neighbors below which they count, or None.
+        spread_maps: the ``spread_maps`` block of ``lmlp.json``, from the members' spread to σ
+            (``lmlp.model.spread``), or None.
+        distance: the ``distance`` block of ``lmlp.json``, facts about the three arrays below, or None.
+        distance_shift: of ``lmlp.model.distance.FeatureDistance``, ``[n_elements, n_features]``, or None.
+        distance_scale: likewise.
+        distance_axes: likewise, ``[n_elements, n_axes, n_features]``.
         shortest_distances: of each pair of elements in the training data, Å by ``H-O`` in species order;
             pairs that are not known are missing.
         provenance: how the model was made: data, options, versions, seeds, errors.
@@ -63,6 +71,11 @@ class ModelData:
     provenance: dict[str, Any] = field(default_factory=dict)
     baseline: dict[str, Any] | None = None
     free_atoms: dict[str, Any] | None = None
+    spread_maps: dict[str, Any] | None = None
+    distance: dict[str, Any] | None = None
+    distance_shift: np.ndarray | None = None
+    distance_scale: np.ndarray | None = None
+    distance_axes: np.ndarray | None = None
     shortest_distances: dict[str, float] = field(default_factory=dict)
 
     @property
@@ -74,3 +87,10 @@ class ModelData:
     def n_features(self) -> int:
         """Number of symmetry functions."""
         return int(self.scale.shape[2])
+
+    @property
+    def feature_distance(self) -> FeatureDistance | None:
+        """How far atoms are from the training data; None where the model does not know."""
+        if self.distance_shift is None or self.distance_scale is None or self.distance_axes is None:
+            return None
+        return FeatureDistance(self.distance_shift, self.distance_scale, self.distance_axes)

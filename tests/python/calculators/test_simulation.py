@@ -193,7 +193,7 @@ def test_errors(model_path: Path, one_member_path: Path, tmp_path: Path) -> None
         RunFiles.beside(tmp_path / "t.traj")
     with pytest.raises(InvalidArgumentError, match="does not exist"):
         RunFiles.beside(tmp_path / "nowhere" / "t.xyz")
-    with pytest.raises(InvalidArgumentError, match="grades start at 1"):
+    with pytest.raises(InvalidArgumentError, match="thresholds start at 1"):
         WatchOptions(save_grade=0.5)
     with pytest.raises(InvalidArgumentError, match="start or resume"):
         simulation(model_path, tmp_path / "a").run(1)
