@@ -26,6 +26,8 @@ py::dict as_dict(const PotentialInfo& info) {
     out["energy_uncertainty_factor"] = info.energy_uncertainty_factor;
     out["force_uncertainty_factor"] = info.force_uncertainty_factor;
     out["has_feature_ranges"] = info.has_feature_ranges;
+    out["has_spread_maps"] = info.spread_maps.has_value();
+    out["has_distance"] = info.has_distance;
     out["checksum"] = info.checksum;
     out["header"] = info.header;
     return out;
@@ -39,9 +41,9 @@ Precision precision_of(const std::string& name) {
                 "precision '" + name + "' is unknown; allowed are double and mixed");
 }
 
-// Which results beyond energies and pair gradients are wanted, as keyword arguments.
+// Which results are wanted, as keyword arguments.
 struct Wanted {
-    bool pair_gradients, member_energies, member_gradients, extrapolation;
+    bool energies, pair_gradients, member_energies, member_gradients, extrapolation, distances;
 };
 
 py::dict evaluate(const Potential& potential, const Array<std::int64_t>& offsets,
@@ -63,10 +65,11 @@ py::dict evaluate(const Potential& potential, const Array<std::int64_t>& offsets
         out[name] = array;
         return array.mutable_data();
     };
-    results.energies = reals("energies", {n});
+    if (wanted.energies) results.energies = reals("energies", {n});
     if (wanted.pair_gradients) results.pair_gradients = reals("pair_gradients", {p, 3});
     if (wanted.member_energies) results.member_energies = reals("member_energies", {m, n});
     if (wanted.member_gradients) results.member_pair_gradients = reals("member_pair_gradients", {m, p, 3});
+    if (wanted.distances) results.distances = reals("distances", {n});
     if (wanted.extrapolation) {
         py::array_t<std::int32_t> counts(n);
         out["extrapolating"] = counts;
@@ -97,19 +100,24 @@ void bind_potential(py::module_& module) {
             "evaluate",
             [](const Potential& self, const Array<std::int64_t>& offsets,
                const Array<std::int32_t>& center_species, const Array<std::int32_t>& neighbor_species,
-               const Array<double>& vectors, bool pair_gradients, bool member_energies, bool member_gradients,
-               bool extrapolation, const std::string& precision, int n_threads) {
-                return evaluate(self, offsets, center_species, neighbor_species, vectors,
-                                {pair_gradients, member_energies, member_gradients, extrapolation},
-                                {n_threads, precision_of(precision)});
+               const Array<double>& vectors, bool energies, bool pair_gradients, bool member_energies,
+               bool member_gradients, bool extrapolation, bool distances, const std::string& precision,
+               int n_threads) {
+                return evaluate(
+                    self, offsets, center_species, neighbor_species, vectors,
+                    {energies, pair_gradients, member_energies, member_gradients, extrapolation, distances},
+                    {n_threads, precision_of(precision)});
             },
             py::arg("offsets"), py::arg("center_species"), py::arg("neighbor_species"), py::arg("vectors"),
-            py::kw_only(), py::arg("pair_gradients") = true, py::arg("member_energies") = false,
-            py::arg("member_gradients") = false, py::arg("extrapolation") = false,
-            py::arg("precision") = "double", py::arg("n_threads") = 0,
+            py::kw_only(), py::arg("energies") = true, py::arg("pair_gradients") = true,
+            py::arg("member_energies") = false, py::arg("member_gradients") = false,
+            py::arg("extrapolation") = false, py::arg("distances") = false, py::arg("precision") = "double",
+            py::arg("n_threads") = 0,
             "Energies [n] (eV), pair_gradients [p, 3] = dE/dr_ij (eV/Angstrom) of the ensemble mean; on "
-            "request member_energies [m, n], member_pair_gradients [m, p, 3], extrapolating [n]. Networks in "
-            "double, or with precision='mixed' in single.");
+            "request member_energies [m, n], member_pair_gradients [m, p, 3], extrapolating [n], distances "
+            "[n] (1: 99.9 % quantile of the training "
+            "atoms); distances alone need no networks. Networks in double, or with precision='mixed' in "
+            "single.");
 }
 
 }  // namespace lmlp

@@ -88,7 +88,31 @@ lmlp_potential_info describe(const lmlp::PotentialInfo& info) {
     out.force_uncertainty_factor = info.force_uncertainty_factor;
     out.has_feature_ranges = info.has_feature_ranges ? 1 : 0;
     out.checksum = info.checksum.c_str();
+    out.has_spread_maps = info.spread_maps ? 1 : 0;
+    out.has_distance = info.has_distance ? 1 : 0;
     return out;
+}
+
+void check_species(const lmlp::PotentialInfo& info, int species) {
+    const int n = static_cast<int>(info.elements.size());
+    if (species < 0 || species >= n)
+        throw Error(ErrorCode::unknown_element,
+                    "species is " + std::to_string(species) + ", allowed are 0 to " + std::to_string(n - 1));
+}
+
+// *sigma of a spread by the map that `choose` takes from those of the model.
+template <class Choose>
+lmlp_status map_spread(const lmlp_potential* potential, double spread, double* sigma,
+                       Choose choose) noexcept {
+    return guarded([&] {
+        require(potential, "potential");
+        require(sigma, "sigma");
+        const lmlp::PotentialInfo& info = potential->potential.info();
+        if (!info.spread_maps)
+            throw Error(ErrorCode::uncertainty,
+                        "the model file holds no spread maps: sigma is a factor times the spread");
+        *sigma = choose(info).sigma(spread);
+    });
 }
 
 }  // namespace
@@ -145,12 +169,8 @@ lmlp_status lmlp_potential_atomic_number(const lmlp_potential* potential, int sp
     return guarded([&] {
         require(potential, "potential");
         require(number, "number");
-        const auto& numbers = potential->potential.info().atomic_numbers;
-        if (species < 0 || species >= static_cast<int>(numbers.size()))
-            throw Error(ErrorCode::unknown_element, "species is " + std::to_string(species) +
-                                                        ", allowed are 0 to " +
-                                                        std::to_string(numbers.size() - 1));
-        *number = numbers[species];
+        check_species(potential->potential.info(), species);
+        *number = potential->potential.info().atomic_numbers[species];
     });
 }
 
@@ -161,10 +181,7 @@ lmlp_status lmlp_potential_shortest_distance(const lmlp_potential* potential, in
         require(distance, "distance");
         const lmlp::PotentialInfo& info = potential->potential.info();
         const int n = static_cast<int>(info.elements.size());
-        for (const int s : {species, other})
-            if (s < 0 || s >= n)
-                throw Error(ErrorCode::unknown_element, "species is " + std::to_string(s) +
-                                                            ", allowed are 0 to " + std::to_string(n - 1));
+        for (const int s : {species, other}) check_species(info, s);
         *distance = info.shortest_distances[static_cast<std::size_t>(species) * n + other];
     });
 }
@@ -178,13 +195,30 @@ lmlp_status lmlp_potential_species(const lmlp_potential* potential, const char* 
     });
 }
 
+lmlp_status lmlp_sigma_force(const lmlp_potential* potential, int species, double spread, double* sigma) {
+    return map_spread(potential, spread, sigma, [&](const lmlp::PotentialInfo& info) {
+        check_species(info, species);
+        return info.spread_maps->forces[species];
+    });
+}
+
+lmlp_status lmlp_sigma_energy(const lmlp_potential* potential, double spread, double* sigma) {
+    return map_spread(potential, spread, sigma,
+                      [](const lmlp::PotentialInfo& info) { return info.spread_maps->energy; });
+}
+
+lmlp_status lmlp_sigma_virial(const lmlp_potential* potential, double spread, double* sigma) {
+    return map_spread(potential, spread, sigma,
+                      [](const lmlp::PotentialInfo& info) { return info.spread_maps->stress; });
+}
+
 lmlp_status lmlp_evaluate(const lmlp_potential* potential, const lmlp_environments* environments,
                           const lmlp_options* options, lmlp_results* results) {
     return guarded([&] {
         require(potential, "potential");
         // what the first version of the header had is the least that makes sense
         const auto given = read_struct(environments, sizeof(lmlp_environments), "environments");
-        const auto wanted = read_struct(results, sizeof(lmlp_results), "results");
+        const auto wanted = read_struct(results, offsetof(lmlp_results, distances), "results");
         lmlp_options chosen = {};
         if (options != nullptr) chosen = read_struct(options, sizeof(lmlp_options), "options");
         if (chosen.n_threads < 0)
@@ -197,8 +231,9 @@ lmlp_status lmlp_evaluate(const lmlp_potential* potential, const lmlp_environmen
                                                          ", allowed are 0 (double) and 1 (mixed)");
         const lmlp::Environments centers{given.n_centers, given.offsets, given.neighbor_species,
                                          given.vectors};
-        const lmlp::PotentialResults out{wanted.energies, wanted.pair_gradients, wanted.member_energies,
-                                         wanted.member_pair_gradients, wanted.extrapolating};
+        const lmlp::PotentialResults out{wanted.energies,        wanted.pair_gradients,
+                                         wanted.member_energies, wanted.member_pair_gradients,
+                                         wanted.extrapolating,   wanted.distances};
         potential->potential.evaluate(centers, given.center_species, out,
                                       {chosen.n_threads, static_cast<lmlp::Precision>(chosen.precision)});
     });

@@ -34,6 +34,8 @@ class _Info(TypedDict):
     energy_uncertainty_factor: float
     force_uncertainty_factor: float
     has_feature_ranges: bool
+    has_spread_maps: bool
+    has_distance: bool
     checksum: str
     header: str
 
@@ -136,15 +138,18 @@ class Potential:
         neighbor_species: ArrayLike,
         vectors: ArrayLike,
         *,
+        energies: bool = True,
         pair_gradients: bool = True,
         member_energies: bool = False,
         member_gradients: bool = False,
         extrapolation: bool = False,
+        distances: bool = False,
         precision: str = "double",
         n_threads: int = 0,
     ) -> dict[str, NDArray[Any]]:
         """Return ``energies [n]`` in eV and ``pair_gradients [p, 3]`` in eV/Å of the ensemble mean.
 
-        On request also ``member_energies [m, n]``, ``member_pair_gradients [m, p, 3]`` and
-        ``extrapolating [n]``.
+        On request also ``member_energies [m, n]``, ``member_pair_gradients [m, p, 3]``,
+        ``extrapolating [n]`` and ``distances [n]`` from the training atoms (1: their 99.9 % quantile), which
+        alone need no networks.
         """

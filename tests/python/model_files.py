@@ -50,7 +50,43 @@ def header(**changes: Any) -> dict[str, Any]:
     return {key: value for key, value in entries.items() if value != "remove"}
 
 
-def arrays(header: dict[str, Any], *, seed: int = 0, ranges: bool = True) -> dict[str, np.ndarray]:
+def distance_arrays(elements: int, features: int, n_axes: int, seed: int) -> dict[str, np.ndarray]:
+    """Return random arrays of a distance: orthogonal axes that take away most of what lies along them."""
+    rng = np.random.default_rng(seed + 100)
+    axes = np.stack([np.linalg.qr(rng.normal(size=(features, features)))[0] for _ in range(elements)])
+    shares = np.sqrt(1.0 - rng.uniform(1e-4, 0.5, (elements, n_axes)))
+    return {
+        "distance.shift": rng.uniform(0.2, 1.0, (elements, features)),
+        "distance.scale": rng.uniform(0.5, 2.0, (elements, features)),
+        "distance.axes": shares[:, :, None] * axes[:, :n_axes],
+    }
+
+
+def spread_maps(elements: list[str]) -> dict[str, Any]:
+    """Return a ``spread_maps`` block whose numbers all differ."""
+    forces = {name: {"floor": 0.01 * (e + 1), "factor": 1.5 + e} for e, name in enumerate(elements)}
+    return {
+        "energy": {"floor": 0.002, "factor": 1.25},
+        "forces": forces,
+        "stress": {"floor": 0.003, "factor": 0.75},
+    }
+
+
+def version_4(**changes: Any) -> dict[str, Any]:
+    """Return the header of a valid model with spread maps and a distance, with changes."""
+    newer = {
+        "format_version": 4,
+        "baseline": None,
+        "free_atoms": None,
+        "spread_maps": spread_maps(changes.get("elements", ["H", "O"])),
+        "distance": {"quantile": 0.999, "atoms": {"H": 40, "O": 20}},
+    }
+    return header(**{**newer, **changes})
+
+
+def arrays(
+    header: dict[str, Any], *, seed: int = 0, ranges: bool = True, n_axes: int = 3
+) -> dict[str, np.ndarray]:
     """Return random arrays of the shapes that a header asks for."""
     rng = np.random.default_rng(seed)
     members, elements = header["n_members"], len(header["elements"])
@@ -65,6 +101,8 @@ def arrays(header: dict[str, Any], *, seed: int = 0, ranges: bool = True) -> dic
     if ranges:
         out["feature_min"] = rng.uniform(0.0, 0.4, (elements, sizes[0]))
         out["feature_max"] = out["feature_min"] + rng.uniform(0.2, 1.5, (elements, sizes[0]))
+    if header.get("distance") is not None:
+        out |= distance_arrays(elements, sizes[0], n_axes, seed)
     return out
 
 

@@ -25,7 +25,8 @@
 extern "C" {
 #endif
 
-/* Raised when a struct or a function below changes incompatibly. */
+/* Raised when a struct or a function below, or what a number in it means, changes incompatibly. 2: the
+ * uncertainty factors mean nothing where a model has spread maps. */
 #define LMLP_ABI_VERSION 2
 
 typedef enum lmlp_status {
@@ -59,11 +60,11 @@ typedef struct lmlp_potential_info {
     double cutoff;                    /* Angstrom */
     double energy_rmse;               /* eV/atom, test error; NaN when the model has none */
     double force_rmse;                /* eV/Angstrom, test error; NaN when the model has none */
-    double energy_uncertainty_factor; /* c of sigma_E = c std(E_m), ddof 1 */
-    double force_uncertainty_factor;  /* c of sigma_F = c std(F_m), ddof 1 */
+    double energy_uncertainty_factor; /* c of sigma_E = c std(E_m), ddof 1, without spread maps */
+    double force_uncertainty_factor;  /* c of sigma_F = c std(F_m), ddof 1, without spread maps */
     int has_feature_ranges;           /* 1: extrapolation counts are available */
     const char* checksum; /* SHA-256 of the file's content, hexadecimal; lives as long as the potential */
-    int has_spread_maps;  /* 1: sigma by lmlp_sigma_force and lmlp_sigma_energy, the factors mean nothing */
+    int has_spread_maps;  /* 1: sigma by lmlp_sigma_force, ... below; the factors mean nothing */
     int has_distance;     /* 1: distances are available */
 } lmlp_potential_info;
 
@@ -79,11 +80,13 @@ LMLP_API lmlp_status lmlp_potential_shortest_distance(const lmlp_potential* pote
                                                       double* distance);
 
 /* From the spread of the members (standard deviation, ddof 1) to sigma, for models with spread maps:
- * sigma = sqrt(floor^2 + (factor spread)^2). LMLP_ERROR_UNCERTAINTY without spread maps.
- * Of a force vector: spread = length of the vector of the components' standard deviations, eV/Angstrom; sigma is
- * the root mean square length of the error vector. Of an energy: per atom, eV/atom. */
+ * sigma = sqrt(floor^2 + (factor spread)^2). LMLP_ERROR_UNCERTAINTY without spread maps; a spread that is NaN
+ * gives NaN.
+ * Of a force vector: spread = length of the vector of the components' standard deviations, eV/Angstrom; sigma
+ * is the root mean square length of the error vector. */
 LMLP_API lmlp_status lmlp_sigma_force(const lmlp_potential* potential, int species, double spread,
                                       double* sigma);
+/* Of an energy: per atom, eV/atom. */
 LMLP_API lmlp_status lmlp_sigma_energy(const lmlp_potential* potential, double spread, double* sigma);
 /* Of a component of the virial per atom, or of its trace over 3, eV/atom. */
 LMLP_API lmlp_status lmlp_sigma_virial(const lmlp_potential* potential, double spread, double* sigma);
@@ -108,7 +111,8 @@ typedef struct lmlp_results {
     double* member_energies;       /* [n_members, n_centers], E_atom included */
     double* member_pair_gradients; /* [n_members, n_pairs, 3] */
     int32_t* extrapolating;        /* [n_centers] number of symmetry functions outside the training range */
-    double* distances; /* [n_centers] from the training atoms of the element, 1 = their 99.9 % quantile */
+    double* distances; /* [n_centers] from the training atoms of the element, 1 = their 99.9 % quantile; asked
+                          alone, no networks are computed */
 } lmlp_results;
 
 /* Of the networks; geometry, symmetry functions and all sums are in double. What mixed precision changes:

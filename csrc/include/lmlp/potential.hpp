@@ -12,6 +12,19 @@
 
 namespace lmlp {
 
+// From the spread of the members (standard deviation, ddof 1) to sigma = sqrt(floor^2 + (factor spread)^2).
+struct SpreadMap {
+    double floor = 0.0, factor = 2.0;
+
+    double sigma(double spread) const;
+};
+
+struct SpreadMaps {
+    SpreadMap energy;               // of energies per atom, eV/atom
+    std::vector<SpreadMap> forces;  // of lengths of force vectors, eV/Angstrom, by species
+    SpreadMap stress;               // of a component of the virial per atom, eV/atom
+};
+
 struct PotentialInfo {
     std::vector<std::string> elements;  // species order
     std::vector<int> atomic_numbers;
@@ -20,9 +33,11 @@ struct PotentialInfo {
     int n_features = 0;
     double cutoff = 0.0;                            // Angstrom
     std::optional<double> energy_rmse, force_rmse;  // test errors, eV/atom and eV/Angstrom
-    double energy_uncertainty_factor = 2.0;         // c of sigma_E = c std(E_m), ddof 1
+    double energy_uncertainty_factor = 2.0;         // c of sigma_E = c std(E_m), without spread maps
     double force_uncertainty_factor = 2.0;
     bool has_feature_ranges = false;
+    std::optional<SpreadMaps> spread_maps;
+    bool has_distance = false;
     // Angstrom [n_elements, n_elements], of the training data; NaN: not known
     std::vector<double> shortest_distances;
     std::string checksum;  // SHA-256 of the file's content, hexadecimal
@@ -36,6 +51,7 @@ struct PotentialResults {
     double* member_energies = nullptr;        // [n_members, n_centers]
     double* member_pair_gradients = nullptr;  // [n_members, n_pairs, 3]
     std::int32_t* extrapolating = nullptr;    // [n_centers] symmetry functions outside the training range
+    double* distances = nullptr;  // [n_centers] from the training atoms, 1 = their 99.9 % quantile
 };
 
 struct EvaluationOptions {
@@ -59,8 +75,9 @@ class Potential {
 
     // environments.offsets[0] must be 0. Scratch is bounded: centers are processed in blocks.
     // Throws Error(invalid_argument), Error(unknown_element): species; Error(geometry): coincident atoms,
-    // NaN; Error(uncertainty): extrapolation asked of a model without feature ranges;
-    // Error(not_finite): results that overflow, or of an element whose networks could, whatever is asked for.
+    // NaN; Error(uncertainty): extrapolation asked of a model without feature ranges,
+    // distances of one without them; Error(not_finite): results that overflow, or of an element whose
+    // networks could, whatever but distances is asked for.
     void evaluate(const Environments& environments, const std::int32_t* center_species,
                   const PotentialResults& results, const EvaluationOptions& options = {}) const;
 

@@ -49,6 +49,9 @@ struct Kernels {
     Outcome (*tangent)(const PlanView&, const Center&, Arena&, AngularPath, const Sides&);
     void (*network)(const ElementNetwork<double>&, const NetworkTile&, double* scratch);
     void (*network_single)(const ElementNetwork<float>&, const NetworkTile&, double* scratch);
+    // features [n_atoms, n_features] -> distances [n_atoms], NaN where numbers overflow
+    void (*distance)(const ElementDistance&, int n_atoms, const double* features, double* distances,
+                     double* scratch);
     JacobianKernels<double> jacobian;
     JacobianKernels<float> jacobian_single;
 };

@@ -22,6 +22,7 @@ inline bool all_finite(const double* values, std::int64_t n) {
 inline const char* find_not_finite(const Environments& all, std::int64_t center, int n_members,
                                    const PotentialResults& results) {
     const std::int64_t first = 3 * all.offsets[center], n = 3 * all.offsets[center + 1] - first;
+    if (results.distances != nullptr && !all_finite(results.distances + center, 1)) return "distance";
     if (results.energies != nullptr && !all_finite(results.energies + center, 1)) return "energy";
     if (results.pair_gradients != nullptr && !all_finite(results.pair_gradients + first, n))
         return "gradient";

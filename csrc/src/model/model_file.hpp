@@ -6,7 +6,9 @@
 #include <vector>
 
 #include "lmlp/network.hpp"
+#include "lmlp/potential.hpp"
 #include "lmlp/symmetry_functions.hpp"
+#include "model/feature_distance.hpp"
 #include "model/free_atoms.hpp"
 
 namespace lmlp {
@@ -30,6 +32,8 @@ struct ModelContent {
     std::vector<double> feature_min, feature_max;  // [n_elements, n_features] or empty
     std::optional<BaselineRadii> baseline;
     std::optional<FreeAtomTable> free_atoms;
+    std::optional<SpreadMaps> spread_maps;
+    std::optional<DistanceParameters> distance;
     std::vector<double> shortest_distances;  // Angstrom [n_elements, n_elements], NaN: not known
 };
 

@@ -11,6 +11,7 @@
 #include "kernels/dispatch.hpp"
 #include "kernels/network/network_api.hpp"
 #include "model/network_range.hpp"
+#include "model/packing.hpp"
 
 namespace lmlp {
 
@@ -18,27 +19,11 @@ static_assert(Ensemble::most_atoms == tile_atoms);
 
 namespace {
 
-int padded_rows(int n) {
-    return (n + panel_rows - 1) / panel_rows * panel_rows;
-}
-
 // One layer of one member and element, row-major [n_out, n_in].
 struct Layer {
     int n_out, n_in;
     std::vector<double> weight, bias;
 };
-
-// For each group of panel_rows rows, for each column, its rows; missing rows and columns are zero.
-template <class Real>
-std::vector<Real> pack(const Layer& layer) {
-    const int columns = padded_rows(layer.n_in);
-    std::vector<Real> packed(static_cast<std::size_t>(padded_rows(layer.n_out)) * columns);
-    for (int r = 0; r < layer.n_out; ++r)
-        for (int c = 0; c < layer.n_in; ++c)
-            packed[static_cast<std::size_t>(r / panel_rows * columns + c) * panel_rows + r % panel_rows] =
-                static_cast<Real>(layer.weight[static_cast<std::size_t>(r) * layer.n_in + c]);
-    return packed;
-}
 
 Layer read_layer(const NetworkParameters& p, int l, std::size_t network) {
     const bool last = l == static_cast<int>(p.hidden_layers.size());
@@ -117,9 +102,9 @@ struct PackedNetworks {
         for (const Layer& layer : member.hidden) {
             std::vector<Real> bias(layer.bias.begin(), layer.bias.end());
             bias.resize(padded_rows(layer.n_out), Real(0));
-            dense.push_back({layer.n_in, layer.n_out,
-                             static_cast<std::ptrdiff_t>(panel_rows) * padded_rows(layer.n_in),
-                             keep(pack<Real>(layer)), keep(std::move(bias))});
+            dense.push_back({layer.n_in, layer.n_out, panel_size(layer.n_in),
+                             keep(pack_panels<Real>(layer.weight.data(), layer.n_out, layer.n_in)),
+                             keep(std::move(bias))});
         }
         return {dense.data(), outputs.emplace_back(member.output.weight).data(), member.output.bias[0]};
     }

@@ -1,12 +1,14 @@
 #include "lmlp/potential.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <optional>
 
-#include "lmlp/buffer.hpp"
 #include "lmlp/descriptor.hpp"
 #include "lmlp/error.hpp"
 #include "lmlp/network.hpp"
+#include "model/evaluation.hpp"
+#include "model/feature_distance.hpp"
 #include "model/finite.hpp"
 #include "model/free_atoms.hpp"
 #include "model/model_file.hpp"
@@ -17,6 +19,10 @@
 
 namespace lmlp {
 
+double SpreadMap::sigma(double spread) const {
+    return std::hypot(floor, factor * spread);
+}
+
 namespace {
 
 // Centers are evaluated in tiles of one element, each by one thread from the descriptor to its gradients:
@@ -25,7 +31,6 @@ constexpr std::int64_t largest_tile = Ensemble::most_atoms;
 constexpr std::int64_t smallest_tile = 8;
 // Fewer centers are not worth waking a thread, which costs more than it saves where cores are busy.
 constexpr std::int64_t centers_per_thread = 16;
-constexpr std::int64_t report_centers = 2048;
 
 PotentialInfo make_info(const ModelContent& model, double cutoff) {
     PotentialInfo info;
@@ -40,6 +45,8 @@ PotentialInfo make_info(const ModelContent& model, double cutoff) {
     info.energy_uncertainty_factor = model.energy_uncertainty_factor;
     info.force_uncertainty_factor = model.force_uncertainty_factor;
     info.has_feature_ranges = !model.feature_min.empty();
+    info.spread_maps = model.spread_maps;
+    info.has_distance = model.distance.has_value();
     info.shortest_distances = model.shortest_distances;
     info.checksum = model.checksum;
     info.header = model.header;
@@ -49,6 +56,11 @@ PotentialInfo make_info(const ModelContent& model, double cutoff) {
 std::optional<Zbl> make_baseline(const ModelContent& model) {
     if (!model.baseline) return std::nullopt;
     return Zbl(model.atomic_numbers, model.baseline->inner, model.baseline->outer);
+}
+
+std::optional<FeatureDistance> make_distance(const ModelContent& model) {
+    if (!model.distance) return std::nullopt;
+    return FeatureDistance(*model.distance);
 }
 
 std::optional<FreeAtoms> make_free_atoms(const ModelContent& model, const Ensemble& ensemble, double cutoff) {
@@ -114,21 +126,6 @@ void make_tiles(const std::int32_t* species, std::int64_t n, int n_species, int 
             tiles.ranges.push_back({at, std::min(at + size, tiles.start[s + 1])});
 }
 
-template <class T>
-T* sized(Buffer<T>& buffer, std::int64_t n) {
-    if (static_cast<std::int64_t>(buffer.size()) < n) buffer.resize(static_cast<std::size_t>(n));
-    return buffer.data();
-}
-
-// A tile's copy of its input, and scratch; one per thread.
-struct TileState {
-    Buffer<std::int64_t> offsets;
-    Buffer<std::int32_t> neighbor_species;
-    Buffer<double> vectors, features, energies, gradients, member_energies, member_gradients, pairs, networks;
-    DescriptorState kept;
-    Environments environments;
-};
-
 // Nothing is allocated in a step after the first ones.
 struct Scratch {
     ScratchPool<Tiles> tiles;
@@ -144,6 +141,7 @@ struct Potential::Parts {
     std::vector<double> feature_min, feature_max;
     std::optional<Zbl> baseline;
     std::optional<FreeAtoms> free_atoms;
+    std::optional<FeatureDistance> distance;
     std::unique_ptr<Scratch> scratch = std::make_unique<Scratch>();
 };
 
@@ -161,7 +159,8 @@ Potential Potential::load(const std::string& path) {
         std::optional<FreeAtoms> free_atoms = make_free_atoms(model, ensemble, descriptor.cutoff());
         return Potential(std::make_unique<const Parts>(
             Parts{std::move(info), std::move(descriptor), std::move(ensemble), std::move(model.feature_min),
-                  std::move(model.feature_max), make_baseline(model), std::move(free_atoms)}));
+                  std::move(model.feature_max), make_baseline(model), std::move(free_atoms),
+                  make_distance(model)}));
     } catch (const Error& error) {
         throw Error(ErrorCode::model_file, path + ": " + error.what());
     }
@@ -179,118 +178,6 @@ int Potential::species(const std::string& symbol) const {
                 "the model has no element \"" + symbol + "\", it has " + join(elements));
 }
 
-namespace {
-
-class Evaluation {
-  public:
-    Evaluation(const PotentialInfo& info, const Descriptor& descriptor, const Ensemble& ensemble,
-               const Environments& all, const std::int32_t* species, const PotentialResults& results,
-               Precision precision)
-        : info_(info),
-          descriptor_(descriptor),
-          ensemble_(ensemble),
-          all_(all),
-          species_(species),
-          results_(results),
-          precision_(precision) {}
-
-    void gather(const std::int64_t* centers, std::int64_t n, TileState& tile) const {
-        std::int64_t n_pairs = 0;
-        std::int64_t* offsets = sized(tile.offsets, n + 1);
-        for (std::int64_t t = 0; t < n; ++t) {
-            offsets[t] = n_pairs;
-            n_pairs += count(centers[t]);
-        }
-        offsets[n] = n_pairs;
-        std::int32_t* neighbor_species = sized(tile.neighbor_species, n_pairs);
-        double* vectors = sized(tile.vectors, 3 * n_pairs);
-        for (std::int64_t t = 0; t < n; ++t) {
-            const std::int64_t from = all_.offsets[centers[t]];
-            std::copy_n(all_.neighbor_species + from, count(centers[t]), neighbor_species + offsets[t]);
-            std::copy_n(all_.vectors + 3 * from, 3 * count(centers[t]), vectors + 3 * offsets[t]);
-        }
-        tile.environments = {n, offsets, neighbor_species, vectors};
-    }
-
-    void features(TileState& tile) const {
-        double* out = sized(tile.features, tile.environments.n_centers * info_.n_features);
-        if (results_.pair_gradients != nullptr || results_.member_pair_gradients != nullptr)
-            descriptor_.features(tile.environments, out, tile.kept, options_);
-        else
-            descriptor_.features(tile.environments, out, options_);
-    }
-
-    void extrapolating(const std::int64_t* centers, const TileState& tile, const std::vector<double>& low,
-                       const std::vector<double>& high) const {
-        for (std::int64_t t = 0; t < tile.environments.n_centers; ++t) {
-            const double* g = tile.features.data() + t * info_.n_features;
-            const std::ptrdiff_t row = static_cast<std::ptrdiff_t>(species_[centers[t]]) * info_.n_features;
-            std::int32_t n = 0;
-            for (int k = 0; k < info_.n_features; ++k) n += g[k] < low[row + k] || g[k] > high[row + k];
-            results_.extrapolating[centers[t]] = n;
-        }
-    }
-
-    void networks(const std::int64_t* centers, TileState& tile) const {
-        const std::int64_t n = tile.environments.n_centers, m = info_.n_members, f = info_.n_features;
-        NetworkResults out;
-        if (results_.energies != nullptr) out.energies = sized(tile.energies, n);
-        if (results_.pair_gradients != nullptr) out.gradients = sized(tile.gradients, n * f);
-        if (results_.member_energies != nullptr) out.member_energies = sized(tile.member_energies, m * n);
-        if (results_.member_pair_gradients != nullptr)
-            out.member_gradients = sized(tile.member_gradients, m * n * f);
-        ensemble_.evaluate(species_[centers[0]], static_cast<int>(n), tile.features.data(), out, precision_,
-                           tile.networks);
-        for (std::int64_t t = 0; t < n; ++t) {
-            const std::int64_t i = centers[t];
-            const double atomic = info_.atomic_energies[species_[i]];
-            if (out.energies != nullptr) results_.energies[i] = out.energies[t] + atomic;
-            for (std::int64_t k = 0; k < m && out.member_energies != nullptr; ++k)
-                results_.member_energies[k * all_.n_centers + i] = out.member_energies[k * n + t] + atomic;
-        }
-    }
-
-    // Gradients of n_sides right-hand sides -> out [n_sides, all pairs, 3]
-    void pair_gradients(const std::int64_t* centers, const double* gradients, std::int64_t n_sides,
-                        TileState& tile, double* out) const {
-        const std::int64_t n = tile.environments.n_pairs(), n_all = all_.n_pairs();
-        double* pairs = sized(tile.pairs, n_sides * 3 * n);
-        descriptor_.backward(tile.environments, gradients, static_cast<int>(n_sides), pairs, tile.kept,
-                             options_);
-        for (std::int64_t s = 0; s < n_sides; ++s)
-            for (std::int64_t t = 0; t < tile.environments.n_centers; ++t)
-                std::copy_n(pairs + 3 * (s * n + tile.offsets.data()[t]), 3 * count(centers[t]),
-                            out + 3 * (s * n_all + all_.offsets[centers[t]]));
-    }
-
-    // The error of the first bad center, whatever tile met one first.
-    void report() const {
-        Buffer<double> features;
-        for (std::int64_t begin = 0; begin < all_.n_centers; begin += report_centers) {
-            const std::int64_t n = std::min(report_centers, all_.n_centers - begin);
-            ComputeOptions options;
-            options.n_threads = 1;
-            options.first_center = begin;
-            descriptor_.features({n, all_.offsets + begin, all_.neighbor_species, all_.vectors},
-                                 sized(features, n * info_.n_features), options);
-        }
-    }
-
-  private:
-    std::int64_t count(std::int64_t center) const { return all_.offsets[center + 1] - all_.offsets[center]; }
-
-    const PotentialInfo& info_;
-    const Descriptor& descriptor_;
-    const Ensemble& ensemble_;
-    const Environments& all_;
-    const std::int32_t* species_;
-    const PotentialResults& results_;
-    const Precision precision_;
-    const ComputeOptions options_{1, AngularPath::automatic, 0};
-};
-
-}  // namespace
-
 void Potential::evaluate(const Environments& environments, const std::int32_t* center_species,
                          const PotentialResults& results, const EvaluationOptions& options) const {
     const PotentialInfo& info = parts_->info;
@@ -299,12 +186,18 @@ void Potential::evaluate(const Environments& environments, const std::int32_t* c
     if (results.extrapolating != nullptr && !info.has_feature_ranges)
         throw Error(ErrorCode::uncertainty,
                     "the model file holds no feature ranges: extrapolation cannot be counted");
-    check_numbers(parts_->ensemble, info, center_species, environments.n_centers, options.precision);
-    const Evaluation evaluation(info, parts_->descriptor, parts_->ensemble, environments, center_species,
-                                results, options.precision);
+    if (results.distances != nullptr && !parts_->distance)
+        throw Error(
+            ErrorCode::uncertainty,
+            "the model file holds no distances: how far atoms are from the training data is not known");
     const bool networks = results.energies != nullptr || results.pair_gradients != nullptr ||
                           results.member_energies != nullptr || results.member_pair_gradients != nullptr;
-    if (!networks && results.extrapolating == nullptr) return;
+    if (!networks && results.extrapolating == nullptr && results.distances == nullptr) return;
+    // distances alone need no networks
+    if (networks || results.extrapolating != nullptr)
+        check_numbers(parts_->ensemble, info, center_species, environments.n_centers, options.precision);
+    const Evaluation evaluation(info, parts_->descriptor, parts_->ensemble, environments, center_species,
+                                results, options.precision);
     const int threads = thread_count(options.n_threads, environments.n_centers / centers_per_thread);
     const auto lease = parts_->scratch->tiles.take();
     Tiles& tiles = *lease;
@@ -316,6 +209,7 @@ void Potential::evaluate(const Environments& environments, const std::int32_t* c
         evaluation.features(tile);
         if (results.extrapolating != nullptr)
             evaluation.extrapolating(centers, tile, parts_->feature_min, parts_->feature_max);
+        if (results.distances != nullptr) evaluation.distances(centers, *parts_->distance, tile);
         if (networks) evaluation.networks(centers, tile);
         if (results.pair_gradients != nullptr)
             evaluation.pair_gradients(centers, tile.gradients.data(), 1, tile, results.pair_gradients);

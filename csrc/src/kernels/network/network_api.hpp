@@ -47,6 +47,17 @@ inline std::size_t network_scratch(int widest, int n_layers) {
     return static_cast<std::size_t>(tile_atoms) * widest * (5 + 2 * n_layers) + 8;
 }
 
+// Of one element: y = scale o (features - shift), in a product with the axes that are a layer without bias.
+struct ElementDistance {
+    DenseLayer<double> axes;
+    const double *shift, *scale;  // [n_features]
+};
+
+// Doubles that the scratch of the distance kernel holds: y and its parts along the axes of one block.
+inline std::size_t distance_scratch(int padded_features, int padded_axes) {
+    return static_cast<std::size_t>(tile_atoms) * (padded_features + padded_axes);
+}
+
 // Atoms of one element; null arrays are not computed.
 struct NetworkTile {
     const double* features;  // [n_atoms, n_features]
