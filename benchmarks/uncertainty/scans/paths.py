@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import io
+import lzma
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import combinations_with_replacement
+from pathlib import Path as FilePath
 
+import ase.io
 import numpy as np
 from ase import Atoms
 from ase.data import covalent_radii
@@ -140,7 +144,7 @@ def molecule_paths(start: Atoms) -> list[Path]:
         result.positions[7] = center + height * normal
         return result
 
-    turn = np.arange(0.0, 361.0, 10.0)
+    turn = np.arange(0.0, 181.0, 5.0)
     return [
         stretch("break-CO", "C–O bond of the ethoxy group broken", 14, 15),
         stretch("break-CN", "amide C–N bond broken", 6, 8),
@@ -270,3 +274,21 @@ def crystal_paths(crystal: Atoms) -> list[Path]:
             lambda x: moved(crystal, [0], x * direction),
         ),
     ]  # fmt: skip
+
+
+def public_paths(folder: FilePath) -> list[Path]:
+    """Paths of acetylacetone with published energies: proton transfer, turn around a C–C bond."""
+    transfer = read_frames(folder / "test_H_transfer.xyz.xz")
+    turn = read_frames(folder / "test_dihedral.xyz.xz")
+    angles = np.array([a.info["dihedral_angle"] for a in turn])
+    return [
+        Path(
+            "acac-transfer", "acac", "proton transferred", "image", np.arange(len(transfer)) + 1.0, transfer
+        ),
+        Path("acac-dihedral", "acac", "turned around a C–C bond", "angle (°)", angles, turn),
+    ]
+
+
+def read_frames(file: FilePath) -> list[Atoms]:
+    """All structures of a compressed file."""
+    return list(ase.io.read(io.StringIO(lzma.decompress(file.read_bytes()).decode()), ":", format="extxyz"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 
 import ase.io
@@ -98,10 +100,21 @@ def diamond_data(number: int = 200, seed: int = 0) -> list[Atoms]:
     return labeled(found)
 
 
+def public_data() -> Path:
+    """Return the folder of acetylacetone, or stop with what to do."""
+    default = Path(__file__).resolve().parents[4] / "shared" / "data"
+    folder = Path(os.environ.get("LMLP_DATA", default)) / "acac"
+    if not folder.is_dir():
+        sys.exit(f"no data in {folder}: set LMLP_DATA to a folder that holds them, or leave out acac")
+    return folder
+
+
 def make_data(system: str, folder: Path) -> Path:
     """Return the training file of a system, made where it is not there yet."""
     if system == "molecule":
         return EXAMPLE / "train_300K.xyz.xz"
+    if system == "acac":
+        return public_data() / "train_300K.xyz.xz"
     file = folder / "train.xyz"
     if not file.exists():
         folder.mkdir(parents=True, exist_ok=True)
