@@ -11,6 +11,7 @@ from ase import Atoms
 from lmlp.descriptor.presets import make_preset
 from lmlp.export.random_model import RandomModelOptions, random_model
 from lmlp.export.writing import write_model_file
+from lmlp.model.data import ModelData
 
 # one preset each, elements of several blocks; small networks keep the tests quick
 PRESET_ELEMENTS = {
@@ -30,12 +31,59 @@ def write_random_model(
     members: int = 3,
     seed: int = 1,
     free_atoms: dict[str, Any] | None = None,
+    *,
+    spread_maps: bool = False,
+    distance: bool = False,
 ) -> Path:
     """Write a random model with small networks, unverified: the export's own tests verify."""
     options = RandomModelOptions(n_members=members, hidden_layers=(14, 9), seed=seed, n_atoms=24)
     model = replace(random_model(make_preset(preset, elements), elements, options), free_atoms=free_atoms)
+    if spread_maps:
+        model = replace(model, spread_maps=some_spread_maps(elements))
+    if distance:
+        model = with_distance(model)
     write_model_file(model, path, verify=False)
     return path
+
+
+def some_spread_maps(elements: list[str]) -> dict[str, Any]:
+    """Return a ``spread_maps`` block whose numbers all differ."""
+    forces = {name: {"floor": 0.02 * (e + 1), "factor": 1.5 + 0.5 * e} for e, name in enumerate(elements)}
+    return {
+        "energy": {"floor": 0.002, "factor": 1.25},
+        "forces": forces,
+        "stress": {"floor": 0.003, "factor": 0.75},
+    }
+
+
+def with_distance(model: ModelData, n_axes: int = 5, seed: int = 3) -> ModelData:
+    """Give a model distances of the order of 1, with random axes."""
+    rng = np.random.default_rng(seed)
+    shape = (len(model.elements), model.n_features, n_axes)
+    axes = np.stack([np.linalg.qr(rng.normal(size=shape[1:]))[0].T for _ in model.elements])
+    shares = np.sqrt(1.0 - rng.uniform(1e-3, 0.5, (shape[0], n_axes, 1)))
+    return replace(
+        model,
+        distance={"quantile": 0.999, "atoms": dict.fromkeys(model.elements, 1000)},
+        distance_shift=model.shift[0],
+        distance_scale=0.7 / np.sqrt(model.n_features) * model.scale[0],
+        distance_axes=shares * axes,
+    )
+
+
+def single_members(model: ModelData) -> list[ModelData]:
+    """Return each member as a model of its own."""
+    return [
+        replace(
+            model,
+            scale=model.scale[m : m + 1],
+            shift=model.shift[m : m + 1],
+            weights=[w[m : m + 1] for w in model.weights],
+            biases=[b[m : m + 1] for b in model.biases],
+            spread_maps=None,
+        )
+        for m in range(model.n_members)
+    ]
 
 
 def random_crystal(symbols: list[str], n_atoms: int = 14, seed: int = 0, spacing: float = 2.3) -> Atoms:

@@ -113,6 +113,7 @@ class CoreBackend:
             environments.vectors,
             member_energies=members,
             member_gradients=members,
+            distances=distances,
             precision=self._precision,
             n_threads=self._n_threads,
         )

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ase import Atoms
 
     from lmlp.calculators.simulation import RunEnd, RunFiles, Simulation
+    from lmlp.calculators.watch import Reading
 
 
 def command(
@@ -216,7 +217,7 @@ def _run(simulation: Simulation, steps: int) -> RunEnd:
             nonlocal kept
             text = f"T {run.atoms.get_temperature():.0f} K"
             if run.watch is not None and run.last is not None:
-                text += f", grade {run.last.grade:.3g}, kept {run.watch.n_kept}"
+                text += f", {_quantity(run.last)} {run.last.grade:.3g}, kept {run.watch.n_kept}"
                 if run.watch.n_kept > kept:
                     kept = run.watch.n_kept
                     progress.console.print(
@@ -225,6 +226,13 @@ def _run(simulation: Simulation, steps: int) -> RunEnd:
             progress.update(task, completed=run.step, description=text)
 
         return simulation.run(steps, update)
+
+
+def _quantity(reading: Reading) -> str:
+    """Name what the combined grade is of."""
+    if reading.distance is None:
+        return "grade"
+    return "distance" if reading.energy is None else "grade or distance"
 
 
 def _describe(run: Simulation) -> str:
@@ -252,7 +260,9 @@ def _name(run: Simulation, atom: int | None) -> str:
 def _report(outcome: RunEnd, simulation: Simulation, files: RunFiles) -> None:
     typer.echo(f"{outcome.step} steps; trajectory {files.trajectory}, log {files.log}")
     if outcome.largest is not None:
-        typer.echo(f"largest grade {outcome.largest.grade:.3g} at step {outcome.largest.step}")
+        typer.echo(
+            f"largest {_quantity(outcome.largest)} {outcome.largest.grade:.3g} at step {outcome.largest.step}"
+        )
     if outcome.n_kept:
         typer.echo(f"{outcome.n_kept} structures kept for labeling: {files.candidates}")
     if outcome.stopped_by is not None:

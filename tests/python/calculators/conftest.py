@@ -33,3 +33,16 @@ def crystal(calculator: LMLPCalculator) -> Atoms:
     atoms = random_crystal(["H", "C", "O"])
     atoms.calc = calculator
     return atoms
+
+
+@pytest.fixture(scope="session")
+def mapped_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The weights of ``model_path`` with spread maps and distance: format version 4."""
+    path = tmp_path_factory.mktemp("models") / "mapped.pt"
+    return write_random_model(path, "eeacsf-153", ["H", "C", "O"], members=4, spread_maps=True, distance=True)
+
+
+@pytest.fixture(scope="session")
+def one_member_with_distance(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("models") / "single.pt"
+    return write_random_model(path, "eeacsf-153", ["H", "C", "O"], members=1, distance=True)

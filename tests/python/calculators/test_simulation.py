@@ -197,3 +197,50 @@ def test_errors(model_path: Path, one_member_path: Path, tmp_path: Path) -> None
         WatchOptions(save_grade=0.5)
     with pytest.raises(InvalidArgumentError, match="start or resume"):
         simulation(model_path, tmp_path / "a").run(1)
+
+
+def test_watch_by_the_larger_of_grade_and_distance(
+    mapped_path: Path, one_member_with_distance: Path, tmp_path: Path
+) -> None:
+    atoms = random_crystal(SYMBOLS, n_atoms=6, spacing=2.6)
+    both, alone = (LMLPCalculator(path) for path in (mapped_path, one_member_with_distance))
+    options = WatchOptions(save_grade=1.0)
+    atoms.calc = both
+    seen = SigmaWatch(both, options).look(atoms, 3)
+    assert max(seen.energy, seen.forces) == pytest.approx(both.get_property("grade", atoms), rel=1e-14)
+    distances = both.get_property("distances", atoms)
+    assert (seen.distance, seen.farthest) == (distances.max(), distances.argmax())
+    assert seen.grade == max(seen.energy, seen.forces, seen.distance)
+    grades = both.get_property("grades", atoms)
+    assert (seen.forces, seen.atom) == (grades.max(), grades.argmax())
+    # no factor of two between forces and energies; a distance above the threshold is enough
+    data = read_model_file(mapped_path)
+    near = replace(data, energy_rmse=1e3, force_rmse=0.01, distance_scale=1e-3 * data.distance_scale)
+    sure = replace(data, energy_rmse=1e3, force_rmse=1e3, distance_scale=10.0 * data.distance_scale)
+    for number, (variant, quantity) in enumerate(((near, "forces"), (sure, "distance"))):
+        write_model_file(variant, tmp_path / f"{number}.pt", verify=False)
+        atoms.calc = LMLPCalculator(tmp_path / f"{number}.pt")
+        value = getattr(SigmaWatch(atoms.calc, options).look(atoms, 3), quantity)
+        assert value > 1.1
+        for limit, kept in ((0.99 * value, True), (1.01 * value, False)):
+            watch = SigmaWatch(atoms.calc, WatchOptions(save_grade=limit, stop_grade=limit))
+            reading = watch.look(atoms, 3)
+            assert (reading.keep, reading.stop) == (kept, kept)
+    atoms.calc = alone
+    seen = SigmaWatch(alone, options).look(atoms, 3)
+    assert (seen.energy, seen.forces, seen.atom, seen.energy_uncertainty) == (None, None, None, None)
+    assert seen.grade == seen.distance == alone.get_property("distance", atoms)
+
+
+def test_a_run_of_one_member_is_watched(one_member_with_distance: Path, tmp_path: Path) -> None:
+    dense = random_crystal(SYMBOLS, n_atoms=6, spacing=1.7)
+    options = {"interval": 2, "save_grade": 1.0, "stop_grade": 1.0, "min_distance": 0.3}
+    run = simulation(one_member_with_distance, tmp_path / "a", watch=options, atoms=dense)
+    run.start()
+    outcome = run.run(10)
+    assert outcome.step == 2
+    assert outcome.stopped_by.distance > 1.0
+    (kept,) = ase.io.read(run.files.candidates, ":")
+    assert kept.info["lmlp_distance"] == pytest.approx(outcome.stopped_by.distance, abs=1e-7)
+    assert kept.arrays["lmlp_distances"].max() == pytest.approx(kept.info["lmlp_distance"], abs=1e-7)
+    assert "lmlp_forces_uncertainty" not in kept.arrays

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -23,6 +24,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("cli")
     write_random_model(path / "model.pt", "eeacsf-153", SYMBOLS, members=3)
     write_random_model(path / "single.pt", "eeacsf-153", SYMBOLS, members=1, seed=5)
+    write_random_model(path / "far.pt", "eeacsf-153", SYMBOLS, members=1, seed=5, distance=True)
     frames = []
     for seed in range(4):
         atoms = random_crystal(SYMBOLS, 6, seed, spacing=2.6)
@@ -162,6 +164,19 @@ def test_md_without_watch(run, folder: Path) -> None:
     code, out, _ = run("md", folder / "single.pt", folder / "data.xyz", "--no-watch", "--steps", 4)
     assert code == 0
     assert "grade" not in out
+
+
+def test_md_of_one_member_is_watched_by_distance(run, folder: Path, tmp_path: Path) -> None:
+    code, out, _ = run("md", folder / "far.pt", f"{folder / 'data.xyz'}@0", "--steps", 10, "-o", "a.xyz")
+    assert code == 0
+    (told,) = re.findall(r"largest distance ([\d.]+) at step 10", out)
+    limit = 0.9 * float(told)
+    assert limit > 1.0
+    code, out, _ = run(
+        "md", folder / "far.pt", f"{folder / 'data.xyz'}@0", "--stop-grade", limit, "-o", "b.xyz"
+    )
+    assert code == 3
+    assert re.search(r"stopped at step 10: distance [\d.]+ of atom \d+ \([HCO]\)\. The model", out)
 
 
 def test_doctor(run, folder: Path) -> None:

@@ -74,6 +74,30 @@ def test_uncertainty_by_the_model(random: lmlp.Model, tmp_path: Path) -> None:
         single.predict(atoms, uncertainty=True)
 
 
+def test_distances_by_the_model(random: lmlp.Model, tmp_path: Path) -> None:
+    options = {"spread_maps": True, "distance": True}
+    atoms = random_crystal(["H", "C", "O"])
+    model = lmlp.load(write_random_model(tmp_path / "m.pt", "eeacsf-153", ["H", "C", "O"], **options))
+    atoms.calc = model.calculator(uncertainty=True, skin=0.0)
+    atoms.get_forces()
+    result = model.predict(atoms)
+    same(result, atoms.calc.results)
+    assert all(getattr(result, name) is not None for name in NAMES)
+    np.testing.assert_array_equal(model.predict([atoms, atoms])[1].distances, result.distances)
+    assert model.predict(atoms, uncertainty=False).distances is None
+    alone = model.predict(atoms, uncertainty=False, distances=True)
+    assert (alone.distance, alone.grade) == (result.distance, None)
+    options = {"members": 1, "distance": True}
+    single = lmlp.load(write_random_model(tmp_path / "one.pt", "eeacsf-153", ["H", "C", "O"], **options))
+    result = single.predict(atoms)
+    assert result.distances is not None
+    assert result.distances.shape == (len(atoms),)
+    assert (result.grade, result.sigma_forces) == (None, None)
+    assert random.predict(atoms).distances is None
+    with pytest.raises(UncertaintyError, match="stores no distances"):
+        random.predict(atoms, distances=True)
+
+
 def test_wrong_structures_are_named(random: lmlp.Model) -> None:
     good, bad = molecule("H2O"), Atoms("Fe", [[0, 0, 0]])
     with pytest.raises(UnknownElementError, match=r"^atoms\[1\]: Fe"):
