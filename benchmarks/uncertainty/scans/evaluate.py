@@ -53,36 +53,28 @@ class Scan:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a watch with a threshold makes of one kind of error along a path, walked from the data.
+    """What a watch with a threshold makes of one kind of error along a path that is walked from the data.
 
     Attributes:
-        largest: error of all structures.
-        late: largest error of the structures before the first warning; 0 without any.
-        lost: largest error above ``LARGE`` of a structure below the threshold after the first warning; 0
-            without any.
-        warned: whether there was a warning at all.
+        unseen: largest error of a structure below the threshold.
+        late: structures with a large error before the first warning.
+        silent: whether there is never a warning of a large error, or the warning falls back below the
+            threshold while errors are large.
     """
 
-    largest: float
-    late: float
-    lost: float
-    warned: bool
-
-    @property
-    def silent(self) -> bool:
-        """An error is large and there was never a warning, or the watch fell back below its threshold."""
-        return self.lost > 0.0 or (not self.warned and self.largest > LARGE)
+    unseen: float
+    late: int
+    silent: bool
 
 
 def judge(errors: np.ndarray, warnings: np.ndarray) -> Verdict:
     """Compare errors over the stated ones with what warns of them (grades, distances, or both) ``[n]``."""
-    errors = np.nan_to_num(errors)
-    above = warnings >= THRESHOLD
-    first = int(np.argmax(above)) if above.any() else len(above)
-    lost = errors[first:][(errors[first:] > LARGE) & ~above[first:]]
-    return Verdict(
-        float(errors.max()), float(errors[:first].max(initial=0.0)), float(lost.max(initial=0.0)), above.any()
-    )
+    below = warnings < THRESHOLD
+    large = errors > LARGE
+    first = len(below) if below.all() else int(np.argmin(below))
+    late = int(large[:first].sum())
+    silent = bool((large & below)[first:].any() or (late and below.all()))
+    return Verdict(float(errors[below].max(initial=0.0)), late, silent)
 
 
 def reference(path: ScanPath, folder: Path) -> list[tuple[float, Atoms]]:
@@ -109,7 +101,7 @@ def evaluate(path: ScanPath, model: Path, folder: Path) -> Scan:
         folder: of the labels, which are computed where they are not there.
     """
     facts = read_model_file(model)
-    calculator = LMLPCalculator(model, uncertainty=True, threads=1)
+    calculator = LMLPCalculator(model, uncertainty=True, distances=True, threads=1, rmin=None)
     rows = []
     structures = reference(path, folder)
     for value, atoms in structures:
@@ -121,7 +113,7 @@ def evaluate(path: ScanPath, model: Path, folder: Path) -> Scan:
             lengths = np.linalg.norm(found["forces"] - labels["forces"], axis=1)
             force_error = lengths.max() / (np.sqrt(3.0) * facts.force_rmse)
         energy_error = abs(found["energy"] - labels["energy"]) / (len(atoms) * facts.energy_rmse)
-        rows.append((value, force_error, energy_error, found["grade"], found["distances"].max()))
+        rows.append((value, force_error, energy_error, found["grade"], found["distance"]))
     columns = np.array(rows).T
     failed = len(path.structures) - len(structures)
     return Scan(path.name, path.title, path.coordinate, *columns, failed=failed)

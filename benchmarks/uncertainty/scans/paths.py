@@ -159,7 +159,7 @@ def molecule_paths(start: Atoms) -> list[Path]:
             lambda a: turned(start, (0, 6, 8, 10), a),
         ),
         path(
-            system, "torsion-ethyl", "turned around the O–C bond of the ethoxy group", "angle (°)", turn,
+            system, "torsion-ethyl", "turned around the O–C bond of ethoxy", "angle (°)", turn,
             lambda a: turned(start, (3, 14, 15, 18), a),
         ),
         path(
@@ -171,7 +171,7 @@ def molecule_paths(start: Atoms) -> list[Path]:
             np.linspace(0.0, 2.6, 53), lambda x: moved(start, [1, 22], x / size * inward),
         ),
         path(
-            system, "ring-intruder", "hydrogen atom of N–H brought to the center of the ring",
+            system, "ring-intruder", "hydrogen atom of N–H above the ring",
             "height (Å)", np.linspace(4.0, 0.0, 41), intruder,
         ),
     ]  # fmt: skip
@@ -182,7 +182,7 @@ def dimer_paths(system: str, elements: Iterable[str]) -> list[Path]:
     values = np.concatenate([np.arange(6.0, 2.0, -0.1), np.arange(2.0, 0.29, -0.05)])
     return [
         path(
-            system, f"dimer-{a}{b}", f"two atoms {a} and {b} alone", "distance (Å)", values,
+            system, f"dimer-{a}{b}", f"{a} and {b} alone ({system})", "distance (Å)", values,
             lambda d, a=a, b=b: Atoms([a, b], [(0, 0, 0), (0, 0, d)]),
         )
         for a, b in combinations_with_replacement(elements, 2)
@@ -212,13 +212,13 @@ def water_paths(cluster: Atoms) -> list[Path]:
             system, "compress", "water cluster compressed to one half", "factor",
             np.linspace(1.0, 0.5, 51), lambda f: scaled(cluster, f),
         ),
-        path(system, "torn", "its molecules drawn apart", "factor", np.linspace(1.0, 3.0, 41), torn),
+        path(system, "torn", "water molecules drawn apart", "factor", np.linspace(1.0, 3.0, 41), torn),
         path(
-            system, "pushed", "one molecule pushed into its neighbor", "O–O distance (Å)",
+            system, "pushed", "water molecule pushed into its neighbor", "O–O distance (Å)",
             np.linspace(length, 0.6, 45), lambda d: moved(cluster, groups[0], (1 - d / length) * apart),
         ),
         path(
-            system, "break-OH", "O–H bond broken", "distance (Å)", np.linspace(0.96, 4.0, 39),
+            system, "break-OH", "O–H bond of water broken", "distance (Å)", np.linspace(0.96, 4.0, 39),
             lambda d: broken(cluster, int(oxygens[0]), hydrogen, d),
         ),
     ]  # fmt: skip
@@ -249,28 +249,29 @@ def crystal_paths(crystal: Atoms) -> list[Path]:
     direction = np.ones(3) / np.sqrt(3.0)  # of the bond of the atom at the corner
     return [
         path(
-            system, "compressed", "cell compressed to −40 %", "strain", np.linspace(0.0, -0.4, 33),
+            system, "compressed", "diamond compressed by 40 %", "strain", np.linspace(0.0, -0.4, 33),
             lambda s: scaled(crystal, 1.0 + s),
         ),
         path(
-            system, "stretched", "cell stretched to +40 %", "strain", np.linspace(0.0, 0.4, 33),
+            system, "stretched", "diamond stretched by 40 %", "strain", np.linspace(0.0, 0.4, 33),
             lambda s: scaled(crystal, 1.0 + s),
         ),
         path(
-            system, "pulled", "cell pulled along one axis to +40 %", "strain", np.linspace(0.0, 0.4, 33),
+            system, "pulled", "diamond pulled along one axis by 40 %", "strain", np.linspace(0.0, 0.4, 33),
             lambda s: uniaxial(1.0 + s),
         ),
         path(
-            system, "squeezed", "cell squeezed along one axis to −40 %", "strain",
+            system, "squeezed", "diamond squeezed along one axis by 40 %", "strain",
             np.linspace(0.0, -0.4, 33), lambda s: uniaxial(1.0 + s),
         ),
-        path(system, "sheared", "cell sheared", "shear", np.linspace(0.0, 0.8, 33), sheared),
+        path(system, "sheared", "diamond sheared", "shear", np.linspace(0.0, 0.8, 33), sheared),
         path(
-            system, "cleaved", "crystal cleaved to a (001) surface", "gap (Å)", np.linspace(0.0, 6.0, 31),
+            system, "cleaved", "diamond cleaved to a (001) surface", "gap (Å)", np.linspace(0.0, 6.0, 31),
             cleaved,
         ),
         path(
-            system, "pushed", "an atom pushed into its neighbor", "shift (Å)", np.linspace(0.0, 1.2, 41),
+            system, "pushed", "diamond: atom pushed into its neighbor", "shift (Å)",
+            np.linspace(0.0, 1.2, 41),
             lambda x: moved(crystal, [0], x * direction),
         ),
     ]  # fmt: skip
@@ -281,11 +282,10 @@ def public_paths(folder: FilePath) -> list[Path]:
     transfer = read_frames(folder / "test_H_transfer.xyz.xz")
     turn = read_frames(folder / "test_dihedral.xyz.xz")
     angles = np.array([a.info["dihedral_angle"] for a in turn])
+    images = np.arange(len(transfer)) + 1.0
     return [
-        Path(
-            "acac-transfer", "acac", "proton transferred", "image", np.arange(len(transfer)) + 1.0, transfer
-        ),
-        Path("acac-dihedral", "acac", "turned around a C–C bond", "angle (°)", angles, turn),
+        Path("acac-transfer", "acac", "proton transferred in acetylacetone", "image", images, transfer),
+        Path("acac-dihedral", "acac", "turned around a C–C bond of acetylacetone", "angle (°)", angles, turn),
     ]
 
 

@@ -20,7 +20,7 @@ from pathlib import Path
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before tblite: sums in one order
 
 import numpy as np
-from evaluate import LARGE, THRESHOLD, Scan, evaluate, judge
+from evaluate import LARGE, Scan, evaluate, judge
 from paths import Path as ScanPath
 from paths import crystal_paths, dimer_paths, molecule_paths, public_paths, water_paths
 from plots import plot
@@ -46,46 +46,43 @@ def train(system: str, folder: Path) -> Path:
     return model
 
 
+def kinds(scan: Scan) -> dict[str, np.ndarray]:
+    """Errors of the quantities that have labels."""
+    errors = {"F": scan.force_errors, "E": scan.energy_errors}
+    return {kind: e for kind, e in errors.items() if np.isfinite(e).all()}
+
+
 def table(scans: list[Scan]) -> str:
-    """Markdown: what warns how late, by path."""
-    heads = ["path", "largest error", "missed by both", "by the grade", "by the distance", "verdict"]
+    """Markdown: largest errors of each path, and those that what warns does not see."""
+    heads = ["path", "largest error", "unseen", "… by the grade alone", "… by the distance alone"]
     lines = ["| " + " | ".join(heads) + " |", "|---" * len(heads) + "|"]
     for scan in scans:
-        row = [f"{scan.name}: {scan.title}"]
-        kinds = [("F", scan.force_errors), ("E", scan.energy_errors)]
-        kinds = [(k, e) for k, e in kinds if np.isfinite(e).all()]
-        row.append(", ".join(f"{k} {np.max(e):.3g}" for k, e in kinds))
+        row = [f"{scan.title}"]
+        row.append(", ".join(f"{kind} {e.max():.3g}" for kind, e in kinds(scan).items()))
         for warnings in (scan.combined, scan.grades, scan.distances):
-            row.append(", ".join(f"{k} {missed(e, warnings):.3g}" for k, e in kinds))
-        silent = [k for k, e in kinds if judge(e, scan.combined).silent]
-        row.append(f"**silent: {', '.join(silent)}**" if silent else "seen")
+            cells = []
+            for kind, errors in kinds(scan).items():
+                verdict = judge(errors, warnings)
+                text = f"{kind} {verdict.unseen:.2g}"
+                cells.append(f"**{text}**" if verdict.silent else text)
+            row.append(", ".join(cells))
         lines.append("| " + " | ".join(row) + " |")
     return "\n".join(lines)
 
 
-def missed(errors: np.ndarray, warnings: np.ndarray) -> float:
-    """Largest error of the structures below the threshold."""
-    return float(np.max(errors[warnings < THRESHOLD], initial=0.0))
-
-
 def summary(scans: list[Scan]) -> str:
-    """Sentences that count the silent failures."""
-    lines = []
-    for quantity in ("force", "energy"):
-        known = [s for s in scans if np.isfinite(getattr(s, f"{quantity}_errors")).all()]
-        counts = {}
-        for name in ("combined", "grades", "distances"):
-            verdicts = [judge(getattr(s, f"{quantity}_errors"), getattr(s, name)) for s in known]
-            counts[name] = sum(v.silent for v in verdicts)
-        large = sum(bool((getattr(s, f"{quantity}_errors") > LARGE).any()) for s in known)
-        lines.append(
-            f"{quantity}: {large} of {len(known)} paths reach errors above {LARGE:g} times the stated one; "
-            f"silent failures: {counts['combined']} by the combined grade, {counts['grades']} by the grade "
-            f"alone, {counts['distances']} by the distance alone."
-        )
-    failed = sum(s.failed for s in scans)
-    lines.append(f"{failed} structures without label: the reference method did not converge.")
-    return "\n".join(lines)
+    """Markdown: silent failures and late warnings, by quantity."""
+    heads = ["errors of", "paths", "with large errors", "warning", "silent failures", "late structures"]
+    lines = ["| " + " | ".join(heads) + " |", "|---" * len(heads) + "|"]
+    for kind, quantity in (("F", "forces"), ("E", "energies")):
+        known = [s for s in scans if kind in kinds(s)]
+        large = sum(bool((kinds(s)[kind] > LARGE).any()) for s in known)
+        for name, label in (("combined", "both"), ("grades", "grade"), ("distances", "distance")):
+            verdicts = [judge(kinds(s)[kind], getattr(s, name)) for s in known]
+            silent, late = sum(v.silent for v in verdicts), sum(v.late for v in verdicts)
+            lines.append(f"| {quantity} | {len(known)} | {large} | {label} | {silent} | {late} |")
+    labels, failed = sum(len(s.values) for s in scans), sum(s.failed for s in scans)
+    return "\n".join(lines) + f"\n\n{labels} structures; for {failed} more the reference did not converge."
 
 
 def main() -> None:
