@@ -249,29 +249,29 @@ def crystal_paths(crystal: Atoms) -> list[Path]:
     direction = np.ones(3) / np.sqrt(3.0)  # of the bond of the atom at the corner
     return [
         path(
-            system, "compressed", "diamond compressed by 40 %", "strain", np.linspace(0.0, -0.4, 33),
+            system, "compressed", "diamond compressed by 40 %", "strain", np.linspace(0.0, -0.4, 11),
             lambda s: scaled(crystal, 1.0 + s),
         ),
         path(
-            system, "stretched", "diamond stretched by 40 %", "strain", np.linspace(0.0, 0.4, 33),
+            system, "stretched", "diamond stretched by 40 %", "strain", np.linspace(0.0, 0.4, 11),
             lambda s: scaled(crystal, 1.0 + s),
         ),
         path(
-            system, "pulled", "diamond pulled along one axis by 40 %", "strain", np.linspace(0.0, 0.4, 33),
+            system, "pulled", "diamond pulled along one axis by 40 %", "strain", np.linspace(0.0, 0.4, 11),
             lambda s: uniaxial(1.0 + s),
         ),
         path(
             system, "squeezed", "diamond squeezed along one axis by 40 %", "strain",
-            np.linspace(0.0, -0.4, 33), lambda s: uniaxial(1.0 + s),
+            np.linspace(0.0, -0.4, 11), lambda s: uniaxial(1.0 + s),
         ),
-        path(system, "sheared", "diamond sheared", "shear", np.linspace(0.0, 0.8, 33), sheared),
+        path(system, "sheared", "diamond sheared", "shear", np.linspace(0.0, 0.8, 11), sheared),
         path(
-            system, "cleaved", "diamond cleaved to a (001) surface", "gap (Å)", np.linspace(0.0, 6.0, 31),
+            system, "cleaved", "diamond cleaved to a (001) surface", "gap (Å)", np.linspace(0.0, 6.0, 11),
             cleaved,
         ),
         path(
             system, "pushed", "diamond: atom pushed into its neighbor", "shift (Å)",
-            np.linspace(0.0, 1.2, 41),
+            np.linspace(0.0, 1.2, 13),
             lambda x: moved(crystal, [0], x * direction),
         ),
     ]  # fmt: skip

@@ -21,6 +21,7 @@ EXAMPLE = Path(__file__).parents[3] / "examples" / "data" / "phenacetin"
 _LABEL_ACCURACY = 0.01
 _MOLECULES = 6
 _EDGE = 3.57
+_RATTLED = 0.03
 _SPACING_STEPS = 20
 _EQUILIBRATION_STEPS = 400
 
@@ -126,9 +127,11 @@ def make_data(system: str, folder: Path) -> Path:
 
 
 def start(system: str) -> Atoms:
-    """Return the relaxed structure that the paths of a system start at."""
+    """Return where the paths of a system start: relaxed; diamond with atoms moved a little."""
     if system == "diamond":
-        return diamond()
+        crystal = diamond()
+        crystal.rattle(_RATTLED, seed=0)  # in the perfect crystal all forces vanish
+        return crystal
     if system == "molecule":
         found = ase.io.read(EXAMPLE / "start.xyz", format="extxyz")
         return Atoms(found.numbers, found.positions)
