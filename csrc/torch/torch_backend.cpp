@@ -222,6 +222,10 @@ void evaluate(lmlp_torch_model& model, const lmlp_environments& environments, lm
     if (results.member_energies != nullptr) copy_out(energies, results.member_energies);
     if (results.pair_gradients != nullptr) copy_out(array("pair_gradients"), results.pair_gradients);
     if (members) copy_out(array("member_pair_gradients"), results.member_pair_gradients);
+    if (results.distances == nullptr) return;
+    if (!out.contains("distances"))
+        throw std::invalid_argument("results: distances are not known to this model");
+    copy_out(array("distances").slice(0, 0, environments.n_centers), results.distances);
 }
 
 }  // namespace

@@ -16,7 +16,7 @@ extern "C" {
 #endif
 
 /* Raised when something below, or a struct of lmlp.h used here, changes incompatibly. */
-#define LMLP_TORCH_BACKEND_ABI_VERSION 1
+#define LMLP_TORCH_BACKEND_ABI_VERSION 2
 
 #define LMLP_TORCH_BACKEND_FILE "lmlp_torch_backend.so"
 

@@ -194,8 +194,12 @@ def check_model(data: ModelData) -> None:
     if "feature_min" in arrays:
         expected["feature_min"] = expected["feature_max"] = (n_elements, n_features)
     if data.distance is not None:
+        if not isinstance(data.distance, Mapping):
+            raise ModelFileError(f"distance is {data.distance!r}, not an object")
         axes = arrays.get("distance.axes", np.empty(0))
         n_axes = axes.shape[1] if axes.ndim == 3 else 0
+        if n_axes > n_features:
+            raise ModelFileError(f"distance.axes has {n_axes} axes, allowed are 0 to {n_features}")
         expected["distance.shift"] = expected["distance.scale"] = (n_elements, n_features)
         expected["distance.axes"] = (n_elements, n_axes, n_features)
     if set(arrays) != set(expected):

@@ -27,10 +27,21 @@ class MemberResults:
     Attributes:
         energies: atomic energies in eV, E_atom included, float64 ``[n_members, n_atoms]``.
         pair_gradients: dE/dr_ij in eV/Å, float64 ``[n_members, n_pairs, 3]``.
+        distances: from the training data, float64 ``[n_atoms]``; None of a model without.
     """
 
     energies: np.ndarray
     pair_gradients: np.ndarray
+    distances: np.ndarray | None = None
+
+
+def feature_distance(data: ModelData, element: int, features: Tensor) -> float:
+    """Evaluate how far one atom is from the training data, from its features ``[n_features]``."""
+    distance = data.feature_distance
+    assert distance is not None
+    y = (features.detach().numpy() - distance.shift[element]) * distance.scale[element]
+    square = float(y @ y) - sum(float(axis @ y) ** 2 for axis in distance.axes[element])
+    return float(np.sqrt(max(square, 0.0)))
 
 
 def network_energy(data: ModelData, member: int, element: int, features: Tensor) -> Tensor:
@@ -110,6 +121,7 @@ def reference_results(data: ModelData, environments: Environments, species: np.n
     overflowing = find_overflowing(data)
     energies = np.zeros((data.n_members, environments.n_centers))
     gradients = np.zeros((data.n_members, environments.n_pairs, 3))
+    distances = None if data.distance is None else np.zeros(environments.n_centers)
     for i in range(environments.n_centers):
         pairs = slice(environments.offsets[i], environments.offsets[i + 1])
         neighbors = torch.from_numpy(np.asarray(species)[environments.neighbors[pairs]].astype(np.int64))
@@ -121,6 +133,8 @@ def reference_results(data: ModelData, environments: Environments, species: np.n
                 f"the energy of center {i} ({data.elements[element]}) is not a finite number: the weights of "
                 "the model overflow"
             )
+        if distances is not None:
+            distances[i] = feature_distance(data, element, features)
         repulsion = torch.zeros((), dtype=torch.float64)
         if data.baseline is not None:
             for vector, neighbor in zip(vectors, neighbors.tolist(), strict=True):
@@ -135,4 +149,4 @@ def reference_results(data: ModelData, environments: Environments, species: np.n
         raise NotFiniteError(
             "an energy or a gradient is not a finite number: the weights of the model overflow"
         )
-    return MemberResults(energies, gradients)
+    return MemberResults(energies, gradients, distances)

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from lmlp.descriptor.reference import ReferenceDescriptor
 from lmlp.errors import InvalidArgumentError
+from lmlp.export.distance import DistanceModule
 from lmlp.export.free_atoms import FreeAtomsModule
 from lmlp.export.zbl import ZblModule
 from lmlp.model.activations import ACTIVATION_NAMES
@@ -64,6 +65,7 @@ class PotentialModule(nn.Module):
         elements, cutoff = list(data.elements), float(data.descriptor["cutoff"])
         self.baseline = ZblModule(data.baseline, elements, cutoff)
         self.free_atoms = FreeAtomsModule(data.free_atoms, elements, data.atomic_energies, cutoff)
+        self.distance = DistanceModule(data.feature_distance)
         self.first_activation = layer_activation(data.activation, 0, exported=True)
         self.later_activation = layer_activation(data.activation, 1, exported=True)
         self.n_members = data.n_members
@@ -169,7 +171,8 @@ class PotentialModule(nn.Module):
         Returns:
             ``energies`` ``[n_members, n]`` in eV, E_atom included; ``pair_gradients`` ``[p, 3]``, dE/dr_ij of
             the ensemble mean in eV/Å (F_i = Σ_j g_ij − Σ_k g_ki); ``member_pair_gradients``
-            ``[n_members, p, 3]`` if asked for.
+            ``[n_members, p, 3]`` if asked for; ``distances`` ``[n]`` from the training atoms (1: their 99.9 %
+            quantile) if the model has them, not finite where numbers overflow.
 
         Raises:
             RuntimeError: species that the model does not have, two atoms at the same place, vectors or
@@ -185,6 +188,7 @@ class PotentialModule(nn.Module):
         member_gradients = torch.zeros(
             (self.n_members if members else 0, vectors.size(0), 3), dtype=dtype, device=vectors.device
         )
+        distances = torch.zeros(n if self.distance.active() else 0, dtype=dtype, device=vectors.device)
         self.descriptor.check_vectors(center, vectors)
         # TorchScript knows no `with torch.enable_grad()`; nothing is expected to raise while it is on.
         grad_was_enabled = torch.is_grad_enabled()
@@ -198,6 +202,8 @@ class PotentialModule(nn.Module):
             inside = species[first:last]
             v = vectors[pairs].requires_grad_(True)
             features = self.descriptor(last - first, center[pairs] - first, species[neighbor[pairs]], v)
+            if self.distance.active():
+                distances[first:last] = self.distance(features.detach(), inside)
             leaf = features.detach().expand(self.n_members, -1, -1).clone().requires_grad_(True)
             energy = self.network_energies(leaf, inside)
             dE_dG = _gradient(energy, leaf, torch.ones_like(energy), False)
@@ -223,6 +229,8 @@ class PotentialModule(nn.Module):
         result = {"energies": self.add_atomic_energies(energies, species), "pair_gradients": gradients}
         if members:
             result["member_pair_gradients"] = member_gradients
+        if self.distance.active():
+            result["distances"] = distances
         if self.free_atoms.active():
             nothing = torch.zeros(
                 (1, self.n_elements, self.scale.size(2)), dtype=dtype, device=vectors.device

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from lmlp import _core
+from lmlp.descriptor.compute import Descriptor
 from lmlp.environments import Environments
 from lmlp.errors import ModelFileError
 from lmlp.export.header import weight_arrays
@@ -35,7 +36,8 @@ class Difference:
 
     Attributes:
         path: ``TorchScript`` or ``core``.
-        quantity: ``member energies`` (eV), ``pair gradients`` or ``member pair gradients`` (eV/Å).
+        quantity: ``member energies`` (eV), ``pair gradients`` or ``member pair gradients`` (eV/Å),
+            ``distances``.
         difference: largest absolute difference.
         reference: the reference's value there.
         other: the path's value there.
@@ -102,8 +104,9 @@ def verify_model_file(path: str | Path, data: ModelData, seed: int = 0) -> list[
         for environments, kinds in cases:
             reference = reference_results(data, environments, kinds)
             scripted = _torchscript_results(module, environments, kinds)
-            differences += _compare("TorchScript", reference, scripted)
-            differences += _compare("core", reference, _core_results(potential, environments, kinds))
+            digits = _distance_digits(data, environments, kinds)
+            differences += _compare("TorchScript", reference, scripted, digits)
+            differences += _compare("core", reference, _core_results(potential, environments, kinds), digits)
     for d in differences:
         if not d.passed:
             raise ModelFileError(
@@ -199,7 +202,8 @@ def _torchscript_results(
     )
     arrays = {name: tensor.numpy() for name, tensor in results.items()}
     energies = arrays["energies"][:, : environments.n_centers]
-    return MemberResults(energies, arrays["member_pair_gradients"]), arrays["pair_gradients"]
+    distances = arrays["distances"][: environments.n_centers] if "distances" in arrays else None
+    return MemberResults(energies, arrays["member_pair_gradients"], distances), arrays["pair_gradients"]
 
 
 def _core_results(
@@ -212,17 +216,42 @@ def _core_results(
         environments.vectors,
         member_energies=True,
         member_gradients=True,
+        distances=potential.info()["has_distance"],
         n_threads=1,
     )
-    members = MemberResults(results["member_energies"], results["member_pair_gradients"])
+    members = MemberResults(
+        results["member_energies"], results["member_pair_gradients"], results.get("distances")
+    )
     return members, results["pair_gradients"]
 
 
+def _distance_digits(data: ModelData, environments: Environments, species: np.ndarray) -> float:
+    """Return the size of the numbers that distances are differences of; their roundings are what differs."""
+    if data.feature_distance is None:
+        return 1.0
+    features = Descriptor(data.descriptor, data.elements).features(
+        environments, species[environments.neighbors]
+    )
+    kinds = species[: environments.n_centers]
+    scale, shift = data.feature_distance.scale[kinds], data.feature_distance.shift[kinds]
+    sizes = np.linalg.norm(scale * (np.abs(features) + np.abs(shift)), axis=1)
+    return float(sizes.max(initial=1.0))
+
+
 def _compare(
-    path: str, reference: MemberResults, others: tuple[MemberResults, np.ndarray]
+    path: str, reference: MemberResults, others: tuple[MemberResults, np.ndarray], distance_digits: float
 ) -> list[Difference]:
     members, mean_gradients = others
+    if (reference.distances is None) != (members.distances is None):
+        raise ModelFileError(
+            f"verification failed, nothing was written: {path} and the model differ in distances"
+        )
+    differences = []
+    if reference.distances is not None and members.distances is not None:
+        found = _largest(path, "distances", reference.distances, members.distances)
+        differences.append(replace(found, allowed=max(found.allowed, TOLERANCE * distance_digits)))
     return [
+        *differences,
         _largest(path, "member energies", reference.energies, members.energies),
         _largest(path, "pair gradients", reference.pair_gradients.mean(0), mean_gradients),
         _largest(path, "member pair gradients", reference.pair_gradients, members.pair_gradients),

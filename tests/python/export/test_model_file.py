@@ -281,7 +281,15 @@ def test_stored_file_of_each_version(test_data: Path, version: int) -> None:
     np.testing.assert_allclose(results["pair_gradients"].numpy(), expected["pair_gradients"], atol=1e-12)
     offsets = np.concatenate([[0], np.cumsum(np.bincount(center, minlength=len(species)))])
     core = _core.Potential(str(path)).evaluate(
-        offsets, species.astype(np.int32), species[neighbor].astype(np.int32), vectors, member_energies=True
+        offsets,
+        species.astype(np.int32),
+        species[neighbor].astype(np.int32),
+        vectors,
+        member_energies=True,
+        distances=version >= 4,
     )
     np.testing.assert_allclose(core["member_energies"], expected["energies"], rtol=1e-12)
     np.testing.assert_allclose(core["pair_gradients"], expected["pair_gradients"], atol=1e-12)
+    assert ("distances" in results) == ("distances" in expected) == (version >= 4)
+    for one in (core, results) if version >= 4 else ():
+        np.testing.assert_allclose(np.asarray(one["distances"]), expected["distances"], rtol=1e-12)

@@ -16,7 +16,7 @@ from lmlp.export.writing import model_file_bytes, write_model_file
 from lmlp.model.activations import ACTIVATION_NAMES
 from lmlp.model.data import ModelData
 
-from .models import small_descriptor, small_model
+from .models import small_descriptor, small_model, with_uncertainty
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +71,9 @@ def test_other_weights_are_found(model: ModelData, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", ["_torchscript_results", "_core_results"])
-@pytest.mark.parametrize("quantity", ["member energies", "pair gradients", "member pair gradients"])
+@pytest.mark.parametrize(
+    "quantity", ["member energies", "pair gradients", "member pair gradients", "distances"]
+)
 @pytest.mark.parametrize("error", [1e-8, np.nan])
 def test_a_wrong_path_is_named_and_nothing_is_written(
     model: ModelData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str, quantity: str, error: float
@@ -84,14 +86,15 @@ def test_a_wrong_path_is_named_and_nothing_is_written(
             "member energies": members.energies.copy(),
             "pair gradients": mean.copy(),
             "member pair gradients": members.pair_gradients.copy(),
+            "distances": np.array(members.distances),
         }
         if arrays[quantity].size:
             arrays[quantity].flat[0] += error * max(1.0, np.abs(arrays[quantity]).max())
-        energies, mean, gradients = arrays.values()
-        return MemberResults(energies, gradients), mean
+        energies, mean, gradients, distances = arrays.values()
+        return MemberResults(energies, gradients, distances), mean
 
     monkeypatch.setattr(verify, path, wrong)
     name = {"_torchscript_results": "TorchScript", "_core_results": "core"}[path]
     with pytest.raises(ModelFileError, match=f"nothing was written: {quantity} of {name} .* instead of"):
-        write_model_file(model, tmp_path / "model.pt")
+        write_model_file(with_uncertainty(model), tmp_path / "model.pt")
     assert not list(tmp_path.iterdir())
