@@ -9,7 +9,8 @@ import matplotlib
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
-from evaluate import LARGE, THRESHOLD, Scan, judge
+from evaluate import Scan
+from verdict import LARGE, THRESHOLD, judge
 
 _COLUMNS = 5
 _SMALLEST = 0.1

@@ -20,11 +20,12 @@ from pathlib import Path
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before tblite: sums in one order
 
 import numpy as np
-from evaluate import LARGE, Scan, evaluate, judge
+from evaluate import Scan, evaluate
 from paths import Path as ScanPath
 from paths import crystal_paths, dimer_paths, molecule_paths, public_paths, water_paths
 from plots import plot
 from systems import make_data, public_data, start
+from verdict import LARGE, judge
 
 HERE = Path(__file__).resolve().parent
 PATHS: dict[str, Callable[[], list[ScanPath]]] = {
