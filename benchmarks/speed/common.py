@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ import numpy as np
 
 MOLAR_MASS, AVOGADRO = 18.01528, 0.602214076  # g/mol; molecules per mol and A^3/cm^3, in 1e24
 HIDDEN = (102, 61, 44)
+N_AXES = 64  # of distances from the training data
 FOLDER = Path(__file__).resolve().parent
 MASSES = {"H": 1.008, "O": 15.999}
 
@@ -168,8 +169,21 @@ def write_model(
         spec = {**spec, "functions": [spec["functions"][i] for i in chosen]}
     path = options.folder / f"model-{len(elements)}-{cutoff}-{members}-{n_rows}.pt"
     model = random_model(spec, list(elements), RandomModelOptions(n_members=members, hidden_layers=HIDDEN))
-    write_model_file(model, path, verify=False)
+    write_model_file(_with_distance(model), path, verify=False)
     return path
+
+
+def _with_distance(model: Any) -> Any:
+    """Add a distance from the training data with as many axes as training gives it."""
+    lead, n = (len(model.elements), N_AXES), model.n_features
+    axes = np.random.default_rng(1).normal(size=(*lead, n)) / np.sqrt(n)
+    return replace(
+        model,
+        distance={"quantile": 0.999, "atoms": {}},
+        distance_shift=model.shift[0],
+        distance_scale=model.scale[0] / np.sqrt(n),
+        distance_axes=axes / np.sqrt(N_AXES),
+    )
 
 
 def run_program(python: str, program: str, request: dict[str, Any], **options: Any) -> dict[str, Any]:

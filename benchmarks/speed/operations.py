@@ -13,7 +13,7 @@ from itertools import pairwise
 from typing import Any
 
 from ceilings import Ceilings
-from common import HIDDEN
+from common import HIDDEN, N_AXES
 
 # Slots per neighbor of distances, unit vectors and sorting by element; a root and a division are 8 each.
 GEOMETRY, GEOMETRY_BACKWARD = 20, 20
@@ -134,6 +134,10 @@ class Floor:
         """E + F; sides: right-hand sides of the descriptor's backward, 1 or 1 + members."""
         descriptor = self.features(neighbors) + self.backward(neighbors, sides)
         return descriptor + self.networks(members, precision)
+
+    def distances(self) -> float:
+        """From known features: a product with the axes, beside it the standardization and two squares."""
+        return self.slots(self.sizes.n_features * (N_AXES + 3) + N_AXES)
 
     def network_flops(self, members: int) -> float:
         return 4.0 * members * sum(a * b for a, b in pairwise([self.sizes.n_features, *HIDDEN, 1]))

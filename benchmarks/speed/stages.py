@@ -88,6 +88,10 @@ def evaluation_stages(out: StageTable, options: Options, water: Water, floor: Fl
             out.add(f"networks, {name}", networks, floor.networks(members, precision))
             both = core_evaluation(options, model, pairs, **chosen)
             out.add(f"E + F, {name}", both, floor.evaluation(neighbors, members, precision))
+            if members == 1 and precision == "double":
+                far = core_evaluation(options, model, pairs, distances=True)
+                least = floor.evaluation(neighbors, members, precision) + floor.distances()
+                out.add(f"E + F and distances from the training data, {name}", far, least)
             if members > 1:
                 wanted = {"member_energies": True, "member_gradients": True, **chosen}
                 out.add(

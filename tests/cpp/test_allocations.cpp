@@ -1,5 +1,6 @@
 // No step after the first ones allocates: every operator new of the process is counted.
-// LMLP_TEST_MODEL: a model of H and O with three members, a cutoff of 4 Angstrom and feature ranges.
+// LMLP_TEST_MODEL: a model of H and O with three members, a cutoff of 4 Angstrom and feature ranges and
+// distances.
 #include <atomic>
 #include <cmath>
 #include <cstddef>
@@ -83,12 +84,14 @@ struct Arrays {
     std::vector<double> gradients = std::vector<double>(3 * n_atoms * n_neighbors);
     std::vector<double> member_energies = std::vector<double>(n_members * n_atoms);
     std::vector<double> member_gradients = std::vector<double>(n_members * 3 * n_atoms * n_neighbors);
+    std::vector<double> distances = std::vector<double>(n_atoms);
     std::vector<std::int32_t> extrapolating = std::vector<std::int32_t>(n_atoms);
 
     lmlp::PotentialResults request(int level) {
         lmlp::PotentialResults results;
         results.energies = energies.data();
         if (level > 0) results.pair_gradients = gradients.data();
+        if (level > 1) results.distances = distances.data();
         if (level > 1) results.extrapolating = extrapolating.data();
         if (level > 1) results.member_energies = member_energies.data();
         if (level > 1) results.member_pair_gradients = member_gradients.data();
@@ -115,6 +118,7 @@ void check_steps(const lmlp::Potential& potential, const lmlp::EvaluationOptions
         CHECK(quiet == 5);
     }
     CHECK(std::isfinite(arrays.energies[n_atoms - 1]));
+    CHECK(level < 2 || arrays.distances[n_atoms - 1] > 0.0);
     CHECK(level == 0 || arrays.gradients[0] != 0.0);
 }
 

@@ -1,5 +1,6 @@
 /* lmlp.h from plain C11: a small evaluation, and every failure as a status with a message.
- * LMLP_TEST_MODEL: a model of H and O with three members, five symmetry functions and feature ranges. */
+ * LMLP_TEST_MODEL: a model of H and O with three members, five symmetry functions, feature ranges,
+ * distances and the spread maps of tests/python/model_files.py. */
 #include <math.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -39,6 +40,7 @@ static void check_info(const lmlp_potential* potential) {
     CHECK(info.cutoff == 4.0 && info.energy_rmse == 0.005 && info.force_rmse == 0.1);
     CHECK(info.energy_uncertainty_factor == 2.0 && info.force_uncertainty_factor == 1.5);
     CHECK(info.has_feature_ranges == 1);
+    CHECK(info.has_spread_maps == 1 && info.has_distance == 1);
     CHECK(strlen(info.checksum) == 64);
 
     /* a caller of an older header: nothing is written beyond its struct */
@@ -56,6 +58,23 @@ static void check_info(const lmlp_potential* potential) {
     CHECK(lmlp_potential_species(potential, "O", &species) == LMLP_OK && species == 1);
     CHECK(lmlp_potential_species(potential, "Xx", &species) == LMLP_ERROR_UNKNOWN_ELEMENT);
     CHECK(strstr(lmlp_last_error(), "H, O") != NULL);
+}
+
+static void check_spread_maps(const lmlp_potential* potential) {
+    double sigma = 0.0;
+    CHECK(lmlp_sigma_force(potential, 1, 0.0, &sigma) == LMLP_OK && sigma == 0.02);
+    CHECK(lmlp_sigma_force(potential, 1, 0.3, &sigma) == LMLP_OK);
+    CHECK(fabs(sigma - sqrt(0.02 * 0.02 + 2.5 * 2.5 * 0.09)) < 1e-15);
+    CHECK(lmlp_sigma_energy(potential, 0.004, &sigma) == LMLP_OK);
+    CHECK(fabs(sigma - sqrt(0.002 * 0.002 + 0.005 * 0.005)) < 1e-15);
+    CHECK(lmlp_sigma_virial(potential, 0.004, &sigma) == LMLP_OK);
+    CHECK(fabs(sigma - sqrt(0.003 * 0.003 + 0.003 * 0.003)) < 1e-15);
+    CHECK(lmlp_sigma_energy(potential, NAN, &sigma) == LMLP_OK &&
+          isnan(sigma)); /* one member has no spread */
+    CHECK(lmlp_sigma_force(potential, 2, 0.1, &sigma) == LMLP_ERROR_UNKNOWN_ELEMENT);
+    CHECK(lmlp_sigma_force(potential, -1, 0.1, &sigma) == LMLP_ERROR_UNKNOWN_ELEMENT);
+    CHECK(lmlp_sigma_force(NULL, 0, 0.1, &sigma) == LMLP_ERROR_INVALID_ARGUMENT);
+    CHECK(lmlp_sigma_energy(potential, 0.1, NULL) == LMLP_ERROR_INVALID_ARGUMENT);
 }
 
 /* A bent water molecule, every atom a center. */
@@ -116,6 +135,33 @@ static void check_evaluation(const lmlp_potential* potential) {
     CHECK(lmlp_evaluate(potential, &e, &options, &results) == LMLP_OK);
     CHECK(memcmp(gradients, again, sizeof(gradients)) == 0);
     for (i = 0; i < 3; ++i) CHECK(extrapolating[i] >= 0 && extrapolating[i] <= 5);
+}
+
+static void check_distances(const lmlp_potential* potential) {
+    double gradients[18], again[18], distances[3], alone[3];
+    lmlp_environments e = water();
+    lmlp_results results = {0};
+    int i;
+    results.struct_size = sizeof(results);
+    results.distances = alone;
+    CHECK(lmlp_evaluate(potential, &e, NULL, &results) == LMLP_OK);
+    for (i = 0; i < 3; ++i) CHECK(isfinite(alone[i]) && alone[i] > 0.0);
+    CHECK(alone[1] == alone[2]); /* mirror images */
+    results.distances = distances;
+    results.pair_gradients = gradients;
+    CHECK(lmlp_evaluate(potential, &e, NULL, &results) == LMLP_OK);
+    CHECK(memcmp(alone, distances, sizeof(alone)) == 0);
+
+    /* a caller of an older header: what it does not know is not looked at */
+    results.struct_size = offsetof(lmlp_results, distances);
+    results.distances = alone;
+    alone[0] = -1.0;
+    results.pair_gradients = again;
+    CHECK(lmlp_evaluate(potential, &e, NULL, &results) == LMLP_OK);
+    CHECK(alone[0] == -1.0);
+    CHECK(memcmp(gradients, again, sizeof(gradients)) == 0);
+    results.struct_size -= 1;
+    CHECK(fails(potential, &e, &results, LMLP_ERROR_INVALID_ARGUMENT, "results->struct_size"));
 }
 
 static void check_argument_failures(const lmlp_potential* potential) {
@@ -198,7 +244,9 @@ int main(void) {
     CHECK(lmlp_potential_load(path, &potential) == LMLP_OK);
     if (potential == NULL) return finish();
     check_info(potential);
+    check_spread_maps(potential);
     check_evaluation(potential);
+    check_distances(potential);
     check_argument_failures(potential);
     lmlp_potential_free(potential);
     return finish();

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.python.model_files import arrays, header, model_bytes, safetensors_bytes
+from tests.python.model_files import arrays, model_bytes, safetensors_bytes, version_4
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -32,7 +32,7 @@ def tool(name: str) -> str:
 def build_and_run(build: Path, tmp_path: Path, *options: str, **environment: str) -> None:
     # in the random structures of the tests some centers are below these densities
     free_atoms = {"H": {"energy": -13.6, "density": 3.0}, "O": {"energy": -2042.0, "density": 60.0}}
-    entries = header(format_version=3, baseline=None, free_atoms=free_atoms)
+    entries = version_4(free_atoms=free_atoms)
     model = tmp_path / "model.pt"
     model.write_bytes(model_bytes(entries, safetensors_bytes(arrays(entries))))
     variables = {**os.environ, "LMLP_TEST_MODEL": str(model), **environment}

@@ -22,6 +22,8 @@ from lammps_case import (
 from lammps_run import LammpsResult
 from trained_models import TrainedModels, train_both
 
+from tests.models import some_spread_maps, with_distance
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     here = Path(__file__).parent
@@ -70,6 +72,7 @@ def crystal() -> Crystal:
 @pytest.fixture(scope="session")
 def models(tmp_path_factory: pytest.TempPathFactory, crystal: Crystal) -> Models:
     from lmlp.descriptor.presets import make_preset
+    from lmlp.export.model_file import read_model_file
     from lmlp.export.random_model import RandomModelOptions, random_model
     from lmlp.export.writing import write_model_file
 
@@ -98,8 +101,18 @@ def models(tmp_path_factory: pytest.TempPathFactory, crystal: Crystal) -> Models
         write_model_file(data, path, verify=False)
         return path
 
+    def with_more(name: str, path: Path, **more: object) -> Path:
+        write_model_file(replace(with_distance(read_model_file(path)), **more), folder / name, verify=False)
+        return folder / name
+
+    many, single = make("many", 1, 5), make("single", 3, 1)
     return Models(
-        make("many", 1, 5), make("other", 2, 2), make("single", 3, 1), make("bare", 4, 2, bare=True)
+        many,
+        make("other", 2, 2),
+        single,
+        make("bare", 4, 2, bare=True),
+        with_more("mapped.pt", many, spread_maps=some_spread_maps(ELEMENTS)),
+        with_more("far.pt", single, energy_rmse=None, force_rmse=None),
     )
 
 

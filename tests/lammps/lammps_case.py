@@ -39,6 +39,8 @@ class Models:
     other: Path  # another one
     single: Path  # one member
     bare: Path  # 2 members, neither ranges nor test errors
+    mapped: Path  # `many` with spread maps and distances: format version 4
+    far: Path  # `single` with distances, without test errors
 
 
 @dataclass(frozen=True)
@@ -77,15 +79,17 @@ class Case:
             script, self.folder, ranks=ranks, check=check, environment=environment, options=options
         )
 
-    def full_script(self, units: str = "metal", settings: str = "") -> str:
-        """Return an input that asks for everything the model can give."""
+    def full_script(
+        self, units: str = "metal", settings: str = "", model: Path | None = None, fields: str = FIELDS
+    ) -> str:
+        """Return an input that asks for everything the model (``many``) can give."""
         n_members = 5
-        vector = " ".join(f"$(c_e[{k}]:%.17g)" for k in range(1, 7 + 2 * n_members))
+        vector = " ".join(f"$(c_e[{k}]:%.17g)" for k in range(1, 9 + 2 * n_members))
         return self.header(units) + (
-            f"pair_style lmlp {settings}\npair_coeff * * {self.models.many} {' '.join(ELEMENTS)}\n"
+            f"pair_style lmlp {settings}\npair_coeff * * {model or self.models.many} {' '.join(ELEMENTS)}\n"
             "compute e all pair lmlp\ncompute pa all pe/atom\n"
             "compute st all stress/atom NULL virial\ncompute cs all centroid/stress/atom NULL virial\n"
-            f"fix u all pair 1 lmlp {FIELDS}\n"
+            f"fix u all pair 1 lmlp {fields}\n"
             "dump d all custom 1 full.dump id type x y z fx fy fz c_pa c_st[*] c_cs[*] f_u[*]\n"
             f"{DUMP}\nthermo_style custom step pe press c_e[1]\nrun 0\n"
             f'print "energy: $(pe:%.17g)"\nprint "pressure: {PRESSURES}"\n'

@@ -1,4 +1,4 @@
-"""One random model per preset, and one with free atoms: the battery that every model inherits."""
+"""One random model per preset, one of them with spread maps and a distance, and one with free atoms."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ class Model:
     path: Path
     elements: list[str]
     free_atoms: bool = False
+    mapped: bool = False
 
     def calculator(self, **options: object) -> LMLPCalculator:
         # one thread: a shared machine stalls OpenMP's barriers, and bits do not depend on it
@@ -39,5 +40,6 @@ def model(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     if request.param == "free atoms":
         elements = ["H", "C", "O"]
         return Model(write_random_model(path, "eeacsf-153", elements, free_atoms=FREE_ATOMS), elements, True)
-    elements = PRESET_ELEMENTS[request.param]
-    return Model(write_random_model(path, request.param, elements), elements)
+    elements, mapped = PRESET_ELEMENTS[request.param], request.param == "eeacsf-correlation"
+    write_random_model(path, request.param, elements, spread_maps=mapped, distance=mapped)
+    return Model(path, elements, mapped=mapped)

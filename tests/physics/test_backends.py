@@ -8,13 +8,19 @@ import pytest
 from tests.physics.conftest import Model
 
 NAMES = ("energy", "energies", "forces", "stress", "energy_std", "forces_std", "energy_uncertainty", "grade")
+NAMES += ("forces_uncertainty", "sigma_forces", "grades", "stress_std", "pressure_std", "member_energies")
+OF_MAPPED = ("stress_uncertainty", "pressure_uncertainty", "distances", "distance")
+
+
+def names_of(model: Model) -> tuple[str, ...]:
+    return NAMES + OF_MAPPED if model.mapped else NAMES
 
 
 def test_core_and_torchscript_agree(model: Model) -> None:
     atoms = model.crystal()
     core = model.calculator(uncertainty=True)
     script = model.calculator(backend="torchscript", uncertainty=True)
-    for name in NAMES:
+    for name in names_of(model):
         np.testing.assert_allclose(
             core.get_property(name, atoms), script.get_property(name, atoms), rtol=1e-10, atol=1e-10
         )
@@ -23,7 +29,7 @@ def test_core_and_torchscript_agree(model: Model) -> None:
 def test_thread_counts_give_the_same_bits(model: Model) -> None:
     atoms = model.crystal(n_atoms=27)
     one, two = (model.calculator(threads=n, uncertainty=True) for n in (1, 2))
-    for name in NAMES:
+    for name in names_of(model):
         np.testing.assert_array_equal(one.get_property(name, atoms), two.get_property(name, atoms))
 
 

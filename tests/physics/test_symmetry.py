@@ -41,6 +41,26 @@ def test_rotation_and_reflection(model: Model) -> None:
         np.testing.assert_allclose(turned.get_stress(voigt=False), matrix @ stress @ matrix.T, atol=TOLERANCE)
 
 
+def test_uncertainty_of_a_turned_structure(model: Model) -> None:
+    if not model.mapped:
+        pytest.skip("σ of components depends on how a structure lies")
+    atoms = model.crystal()
+    matrix = -Rotation.from_rotvec([0.4, -1.1, 0.7]).as_matrix()
+    turned = Atoms(atoms.symbols, atoms.positions @ matrix.T, cell=atoms.cell.array @ matrix.T, pbc=True)
+    calculator = model.calculator(uncertainty=True)
+    names = (
+        "energy_uncertainty",
+        "grades",
+        "grade",
+        "distances",
+        "stress_uncertainty",
+        "pressure_uncertainty",
+    )
+    for name in names:
+        expected = calculator.get_property(name, atoms)
+        np.testing.assert_allclose(calculator.get_property(name, turned), expected, rtol=1e-10)
+
+
 def test_permutation(model: Model) -> None:
     atoms = model.crystal()
     energy, forces, energies = compute(atoms, model)

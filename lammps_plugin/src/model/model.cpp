@@ -19,9 +19,9 @@ std::string find_not_finite(const lmlp_environments& environments, const lmlp_re
     };
     if (!bad(results.energies, n) && !bad(results.pair_gradients, 3 * n_pairs) &&
         !bad(results.member_energies, n_members * n) &&
-        !bad(results.member_pair_gradients, 3 * n_pairs * n_members))
+        !bad(results.member_pair_gradients, 3 * n_pairs * n_members) && !bad(results.distances, n))
         return "";
-    return "an energy or a gradient is not a finite number: the weights of the model overflow";
+    return "an energy, a gradient or a distance is not a finite number: the weights of the model overflow";
 }
 
 }  // namespace

@@ -85,7 +85,9 @@ void TypedModel::log(const Settings& settings, LAMMPS* lmp) const {
                    settings.precision == Precision::kMixed ? "mixed" : "double", settings.n_threads,
                    settings.n_threads == 1 ? "" : "s", info().checksum);
     if (info().n_members == 1)
-        utils::logmesg(lmp, "  one member: no uncertainties, compute pair has no vector\n");
+        utils::logmesg(lmp, info().has_distance
+                                ? "  one member: no uncertainties, but distances from the training data\n"
+                                : "  one member: no uncertainties, compute pair has no vector\n");
     if (!model_.has_test_errors()) utils::logmesg(lmp, "  no test errors in the model: no grade\n");
 }
 
@@ -116,9 +118,17 @@ void TypedModel::require_feature_ranges(LAMMPS* lmp) const {
             "symmetry functions");
 }
 
-void TypedModel::require_grade(const char* wanted_by, LAMMPS* lmp) const {
+void TypedModel::require_distance(LAMMPS* lmp) const {
+    if (is_loaded() && !info().has_distance)
+        lmp->error->all(FLERR,
+                        "Pair style lmlp cannot give distance: the model does not store how its training "
+                        "atoms are distributed");
+}
+
+void TypedModel::require_grade_or_distance(const char* wanted_by, LAMMPS* lmp) const {
     if (!is_loaded())
         lmp->error->all(FLERR, "Pair style lmlp has no model yet: give pair_coeff before {}", wanted_by);
+    if (info().has_distance) return;
     require_test_errors(fmt::format("the grades that {} needs", wanted_by).c_str(), lmp);
 }
 

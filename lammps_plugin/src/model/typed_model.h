@@ -39,8 +39,9 @@ class TypedModel {
     void require_members(const char* wanted, LAMMPS_NS::LAMMPS* lmp) const;
     void require_test_errors(const char* wanted, LAMMPS_NS::LAMMPS* lmp) const;
     void require_feature_ranges(LAMMPS_NS::LAMMPS* lmp) const;
-    // Likewise, and with an error where there is no model yet.
-    void require_grade(const char* wanted_by, LAMMPS_NS::LAMMPS* lmp) const;
+    void require_distance(LAMMPS_NS::LAMMPS* lmp) const;
+    // A distance will do. Likewise, and with an error where there is no model yet.
+    void require_grade_or_distance(const char* wanted_by, LAMMPS_NS::LAMMPS* lmp) const;
 
     bool is_loaded() const { return model_.is_loaded(); }
     const Model& model() const { return model_; }

@@ -137,7 +137,7 @@ void PairLMLP::use_model(TypedModel& loaded, const std::vector<std::string>& sym
     if (!allocated) allocate();
     model_ = std::move(loaded);
     limits_.use(thresholds);
-    answers_.set_model(model_.info(), units_);
+    answers_.set_model(model_.model(), units_);
     cutoff_ = model_.info().cutoff / units_.angstrom_per_length;
     n_members_ = model_.info().n_members;
     nextra = answers_.vector().length();

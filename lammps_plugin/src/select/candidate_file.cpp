@@ -8,6 +8,7 @@
 #include <array>
 #include <cerrno>
 #include <charconv>
+#include <cmath>
 #include <cstring>
 #include <fstream>
 
@@ -29,6 +30,10 @@ void append_three(std::string& text, const double* values) {
         text += ' ';
         append_number(text, values[k]);
     }
+}
+
+void append_entry(std::string& text, const char* name, double value) {
+    if (!std::isnan(value)) append_number(text.append(" ").append(name).append("="), value);
 }
 
 std::string quote(const std::string& value) {
@@ -107,16 +112,17 @@ std::string format_candidate(const Candidate& candidate) {
             if (row + k > 0) text += ' ';
             append_number(text, candidate.cell[row][k]);
         }
-    text += "\" Properties=species:S:1:pos:R:3:id:I:1:lmlp_forces_uncertainty:R:3";
+    text += "\" Properties=species:S:1:pos:R:3:id:I:1";
+    if (candidate.has_uncertainties) text += ":lmlp_forces_uncertainty:R:3";
+    if (candidate.has_grades) text += ":lmlp_grades:R:1";
+    if (candidate.has_distances) text += ":lmlp_distances:R:1";
     text += " step=" + std::to_string(candidate.step);
     text += " lmlp_model=" + quote(candidate.model);
     text += ' ' + std::string(kMark) + quote(candidate.checksum);
-    text += " lmlp_energy_grade=";
-    append_number(text, candidate.energy_grade);
-    text += " lmlp_force_grade=";
-    append_number(text, candidate.force_grade);
-    text += " lmlp_energy_uncertainty=";
-    append_number(text, candidate.energy_uncertainty);
+    append_entry(text, "lmlp_energy_grade", candidate.energy_grade);
+    append_entry(text, "lmlp_force_grade", candidate.force_grade);
+    append_entry(text, "lmlp_energy_uncertainty", candidate.energy_uncertainty);
+    append_entry(text, "lmlp_distance", candidate.largest_distance);
     text += " pbc=\"";
     for (int k = 0; k < 3; ++k) {
         if (k > 0) text += ' ';
@@ -127,7 +133,9 @@ std::string format_candidate(const Candidate& candidate) {
         text += atom.symbol;
         append_three(text, atom.position);
         text += ' ' + std::to_string(atom.id);
-        append_three(text, atom.force_uncertainty);
+        if (candidate.has_uncertainties) append_three(text, atom.force_uncertainty);
+        if (candidate.has_grades) append_number(text += ' ', atom.grade);
+        if (candidate.has_distances) append_number(text += ' ', atom.distance);
         text += '\n';
     }
     return text;

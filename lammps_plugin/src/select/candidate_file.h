@@ -8,13 +8,19 @@
 
 namespace lmlp_plugin {
 
-// One structure for labeling; Angstrom, eV.
+// One structure for labeling; Angstrom, eV. Numbers of the whole that are NaN are not written.
 struct Candidate {
+    // What is written of the atoms.
+    bool has_uncertainties = true;
+    bool has_grades = false;
+    bool has_distances = false;
     struct Atom {
         std::string symbol;
         int64_t id = 0;
         double position[3] = {0.0, 0.0, 0.0};
         double force_uncertainty[3] = {0.0, 0.0, 0.0};
+        double grade = 0.0;
+        double distance = 0.0;
     };
     double cell[3][3] = {};  // rows as vectors
     bool periodic[3] = {true, true, true};
@@ -24,6 +30,7 @@ struct Candidate {
     double energy_grade = 0.0;
     double force_grade = 0.0;
     double energy_uncertainty = 0.0;
+    double largest_distance = 0.0;  // of all atoms of the pair style
     std::vector<Atom> atoms;
 };
 

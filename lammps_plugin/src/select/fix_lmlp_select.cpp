@@ -22,12 +22,20 @@ using lmlp_plugin::Candidate;
 
 namespace {
 
-// The largest of 3N force components is naturally larger than one energy (as in `lmlp md`).
-constexpr double kForceFactor = 2.0;
 constexpr int kFixedArguments = 3;  // ID, group, style
-constexpr int kColumns = 8;         // of gather_atoms: id, type, position, uncertainty
+// of gather_atoms
+enum Column { kId, kType, kPosition, kSigma = kPosition + 3, kGrade = kSigma + 3, kDistance, kColumns };
 
-enum VectorEntry { kEnergyGrade, kForceGrade, kDistance, kStructures, kTooClose, kStep, kVectorSize };
+enum VectorEntry {
+    kEnergyGrade,
+    kForceGrade,
+    kShortestDistance,
+    kStructures,
+    kTooClose,
+    kStep,
+    kDataDistance,
+    kVectorSize
+};
 
 }  // namespace
 
@@ -45,7 +53,8 @@ FixLMLPSelect::FixLMLPSelect(LAMMPS* lmp, int narg, char** arg) : Fix(lmp, narg,
     size_vector = kVectorSize;
     global_freq = 1;
     extvector = 0;
-    find_pair()->model().require_grade("fix lmlp/select", lmp);
+    pair_ = find_pair();
+    pair_->model().require_grade_or_distance("fix lmlp/select", lmp);
     open_file();
 }
 
@@ -83,7 +92,7 @@ int FixLMLPSelect::setmask() {
 // The pair style may be another one than at the last run.
 void FixLMLPSelect::init() {
     pair_ = find_pair();
-    pair_->model().require_grade("fix lmlp/select", lmp);
+    pair_->model().require_grade_or_distance("fix lmlp/select", lmp);
     look_.is_open = false;  // of a run that an error has ended
     n_seen_ = pair_->answers().n_readings();
     if (!atom->tag_enable)
@@ -134,8 +143,16 @@ void FixLMLPSelect::min_post_force(int /*vflag*/) {
     look();
 }
 
+// Without spread maps the largest of 3N force components is naturally larger than one energy (as in `lmlp
+// md`).
+double FixLMLPSelect::force_factor() const {
+    return pair_->model().info().has_spread_maps ? 1.0 : 2.0;
+}
+
+// fmax passes over what is not known.
 double FixLMLPSelect::level() const {
-    return std::max(look_.reading.energy_grade, look_.reading.force_grade / kForceFactor);
+    const double grade = std::fmax(look_.reading.energy_grade, look_.reading.force_grade / force_factor());
+    return std::fmax(grade, look_.reading.data_distance);
 }
 
 void FixLMLPSelect::look() {
@@ -190,26 +207,37 @@ void FixLMLPSelect::save() {
 
 // As fix halt with `error soft`: this run ends at the end of this step, later run commands are skipped.
 void FixLMLPSelect::stop() const {
+    std::string what;
+    const auto tell = [&what](const char* name, double value, double limit) {
+        if (!std::isnan(value))
+            what += fmt::format("{}{} {:.4g} (threshold {:g})", what.empty() ? "" : ", ", name, value, limit);
+    };
+    tell("energy grade", look_.reading.energy_grade, settings_.stop);
+    tell("force grade", look_.reading.force_grade, force_factor() * settings_.stop);
+    tell("distance from the training data", look_.reading.data_distance, settings_.stop);
     if (comm->me == 0)
-        utils::logmesg(
-            lmp,
-            "Fix lmlp/select {} stops the run on step {}: energy grade {:.4g}, force grade {:.4g}; "
-            "thresholds {:g} and {:g}\n",
-            id, look_.step, look_.reading.energy_grade, look_.reading.force_grade, settings_.stop,
-            kForceFactor * settings_.stop);
+        utils::logmesg(lmp, "Fix lmlp/select {} stops the run on step {}: {}\n", id, look_.step, what);
     timer->force_timeout();
 }
 
 // Rows of the group's atoms on rank 0, in any order; nothing elsewhere.
 std::vector<double> FixLMLPSelect::gather_atoms() const {
-    const double* sigma = pair_->answers().sigma_components();
+    const lmlp_plugin::Answers& answers = pair_->answers();
+    const lmlp_potential_info& model = pair_->model().info();
     std::vector<double> mine;
     for (int i = 0; i < atom->nlocal; ++i) {
         if (!(atom->mask[i] & groupbit) || pair_->is_left_out(i)) continue;
-        mine.push_back(static_cast<double>(atom->tag[i]));
-        mine.push_back(atom->type[i]);
-        for (int k = 0; k < 3; ++k) mine.push_back((atom->x[i][k] - domain->boxlo[k]) * angstrom_per_length_);
-        for (int k = 0; k < 3; ++k) mine.push_back(sigma[3 * i + k]);
+        mine.resize(mine.size() + kColumns);
+        double* row = &mine[mine.size() - kColumns];
+        row[kId] = static_cast<double>(atom->tag[i]);
+        row[kType] = atom->type[i];
+        for (int k = 0; k < 3; ++k)
+            row[kPosition + k] = (atom->x[i][k] - domain->boxlo[k]) * angstrom_per_length_;
+        if (model.n_members > 1) {
+            std::copy_n(answers.sigma_components() + 3 * static_cast<std::size_t>(i), 3, row + kSigma);
+            row[kGrade] = answers.grades()[i];
+        }
+        if (model.has_distance) row[kDistance] = answers.distances()[i];
     }
     int n_mine = static_cast<int>(mine.size());
     std::vector<int> counts(comm->nprocs, 0);
@@ -238,18 +266,28 @@ Candidate FixLMLPSelect::make_candidate(const std::vector<double>& rows, std::st
     result.energy_grade = look_.reading.energy_grade;
     result.force_grade = look_.reading.force_grade;
     result.energy_uncertainty = look_.reading.energy_uncertainty;
+    result.largest_distance = look_.reading.data_distance;
+    const lmlp_plugin::TypedModel& model = pair_->model();
+    const lmlp_potential_info& info = model.info();
+    result.has_uncertainties = info.n_members > 1;
+    result.has_grades = info.has_spread_maps && info.n_members > 1 && model.model().has_test_errors();
+    result.has_distances = info.has_distance != 0;
+    // without spread maps the test error is the floor
+    const double floor = info.has_spread_maps ? 0.0 : info.force_rmse;
     for (std::size_t start = 0; start + kColumns <= rows.size(); start += kColumns) {
         const double* row = &rows[start];
         Candidate::Atom one;
-        one.id = static_cast<int64_t>(row[0]);
-        one.symbol = pair_->model().symbol_of_type(static_cast<int>(row[1]));
+        one.id = static_cast<int64_t>(row[kId]);
+        one.symbol = model.symbol_of_type(static_cast<int>(row[kType]));
         if (one.symbol.empty())
             problem = fmt::format("atom {} of type {} came into its group, for which pair_coeff gives NULL",
-                                  one.id, static_cast<int>(row[1]));
+                                  one.id, static_cast<int>(row[kType]));
         for (int k = 0; k < 3; ++k) {
-            one.position[k] = row[2 + k];
-            one.force_uncertainty[k] = std::max(pair_->model().info().force_rmse, row[5 + k]);
+            one.position[k] = row[kPosition + k];
+            one.force_uncertainty[k] = std::fmax(floor, row[kSigma + k]);
         }
+        one.grade = row[kGrade];
+        one.distance = row[kDistance];
         result.atoms.push_back(one);
     }
     std::sort(result.atoms.begin(), result.atoms.end(),
@@ -262,9 +300,10 @@ void FixLMLPSelect::post_run() {
     if (comm->me != 0 || counts_.evaluations == 0) return;
     utils::logmesg(lmp,
                    "Fix lmlp/select {}: {} evaluations, {} structures saved ({} in {}), {} refused as too "
-                   "close; largest grade {:.4g} (half of it for forces) on step {}\n",
+                   "close; largest {} {:.4g}{} on step {}\n",
                    id, counts_.evaluations, counts_.saved, n_structures_, settings_.file, counts_.too_close,
-                   counts_.largest_level, counts_.largest_step);
+                   pair_->model().info().has_distance ? "grade or distance" : "grade", counts_.largest_level,
+                   force_factor() > 1.0 ? " (half of it for forces)" : "", counts_.largest_step);
 }
 
 double FixLMLPSelect::compute_vector(int n) {
@@ -273,6 +312,7 @@ double FixLMLPSelect::compute_vector(int n) {
                                         look_.reading.shortest_distance / angstrom_per_length_,
                                         static_cast<double>(counts_.saved),
                                         static_cast<double>(counts_.too_close),
-                                        static_cast<double>(look_.step)};
+                                        static_cast<double>(look_.step),
+                                        look_.reading.data_distance};
     return values[n];
 }

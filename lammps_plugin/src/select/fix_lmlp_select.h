@@ -61,7 +61,10 @@ class FixLMLPSelect : public Fix {
     void stop() const;
     std::vector<double> gather_atoms() const;
     lmlp_plugin::Candidate make_candidate(const std::vector<double>& rows, std::string& problem) const;
-    double level() const;  // larger of the energy's grade and half of the forces'
+    // What the thresholds are for: the largest of the grades and the distance from the training data that are
+    // known.
+    double level() const;
+    double force_factor() const;
     void end_all_ranks_if(const std::string& problem) const;
 
     double angstrom_per_length_ = 1.0;

@@ -69,7 +69,7 @@ class Parser {
     double grade(const std::string& keyword) {
         const std::string& text = value_of(keyword);
         const double value = utils::numeric(FLERR, text, false, lmp_);
-        if (!(value >= 1.0)) fail("'" + keyword + " " + text + "' must be 1 or more: grades start at 1");
+        if (!(value >= 1.0)) fail("'" + keyword + " " + text + "' must be 1 or more: thresholds start at 1");
         return value;
     }
 

@@ -13,7 +13,8 @@ class LAMMPS;
 
 namespace lmlp_plugin {
 
-// Thresholds are those of `lmlp md`: of the energy's grade, and twice them of the forces' grade.
+// Thresholds are those of `lmlp md`: of grades and of the distance from the training data; without spread
+// maps twice them of the forces' grade.
 struct SelectSettings {
     int every = 1;  // steps
     std::string file;

@@ -9,7 +9,7 @@
 
 #include "atoms/environment_blocks.h"
 #include "common/units.h"
-#include "lmlp/lmlp.h"
+#include "model/model.h"
 #include "pointers.h"
 #include "step/evaluation.h"
 #include "step/fields.h"
@@ -19,23 +19,26 @@
 
 namespace lmlp_plugin {
 
-// What fix lmlp/select decides by; the same on all ranks. Angstrom, eV, as `lmlp md` reports them.
+// What fix lmlp/select decides by; the same on all ranks. Angstrom, eV, as `lmlp md` reports them. NaN: not
+// known.
 struct UncertaintyReading {
     double energy_grade = std::numeric_limits<double>::quiet_NaN();
     double force_grade = std::numeric_limits<double>::quiet_NaN();
-    double energy_uncertainty = 0.0;  // not below the test error
-    double shortest_distance = 0.0;   // infinity where no atom has a neighbor
+    double energy_uncertainty = std::numeric_limits<double>::quiet_NaN();
+    double data_distance = std::numeric_limits<double>::quiet_NaN();  // the largest from the training data
+    double shortest_distance = 0.0;  // of two atoms; infinity where no atom has a neighbor
 };
 
-// Owns the uncertainties and the counts of symmetry functions outside the training range, and knows of which
-// step they are. Trial configurations leave no trace: what they request is energies and forces only. For a
-// step, on all ranks:  begin, add for each block, finish_atoms, finish_whole.
+// Owns the uncertainties, the distances from the training data and the counts of symmetry functions outside
+// its range, and knows of which step they are. Trial configurations leave no trace: what they request is
+// energies and forces only. For a step, on all ranks:  begin, add for each block, finish_atoms, finish_whole.
 class Answers : protected LAMMPS_NS::Pointers {
   public:
     explicit Answers(LAMMPS_NS::LAMMPS* lmp) : Pointers(lmp) {}
 
     // Another model: nothing is known of it yet.
-    void set_model(const lmlp_potential_info& model, const Units& units);
+    // It stays where it is.
+    void set_model(const Model& model, const Units& units);
     void begin_run() { step_ = -1; }
 
     void begin(const Request& request);
@@ -53,27 +56,36 @@ class Answers : protected LAMMPS_NS::Pointers {
     double* field(Field field);
     // [nlocal, 3] of the latest evaluation of the uncertainties, eV/Angstrom.
     const double* sigma_components() const { return uncertainty_.components.data(); }
+    // [nlocal] likewise; NaN without test errors.
+    const double* grades() const { return uncertainty_.grade.data(); }
+    // [nlocal] of the latest evaluation of the distances from the training data.
+    const double* distances() const { return distances_.data(); }
     // [nlocal] number of symmetry functions outside the training range, where the latest step counted them.
     const std::vector<double>& extrapolating() const { return extrapolating_; }
     GlobalVector& vector() { return vector_; }
 
-    // Grows with each step that has evaluated the uncertainties; then all ranks together may read.
+    // Grows with each step that has evaluated all that the model knows; then all ranks together may read.
     LAMMPS_NS::bigint n_readings() const { return n_readings_; }
     UncertaintyReading read() const;
 
     double memory_usage() const;
 
   private:
-    void write_vector();
+    void write_vector(const Request& request);
+    double sum_extrapolating() const;
+    double find_largest_distance() const;
 
-    lmlp_potential_info model_{};
+    const Model* model_ = nullptr;
     Units units_;
     LAMMPS_NS::bigint step_ = -1;
     bool sigma_valid_ = false;          // of the latest step
     bool extrapolation_valid_ = false;  // likewise
+    bool distances_valid_ = false;      // likewise
     Uncertainty uncertainty_;
     std::vector<double> extrapolating_;
+    std::vector<double> distances_;
     GlobalUncertainty global_;       // of the latest evaluation, on rank 0
+    double largest_distance_ = 0.0;  // likewise
     double shortest_squared_ = 0.0;  // of the latest step, of this rank's pairs, Angstrom^2
     GlobalVector vector_;
     LAMMPS_NS::bigint n_readings_ = 0;

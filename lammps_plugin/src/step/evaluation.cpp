@@ -18,6 +18,7 @@ std::string Evaluation::evaluate(const EnvironmentBlocks& block, const Request& 
         results.member_pair_gradients = want(member_gradients_, n_members * 3 * block.n_pairs());
     }
     if (request.extrapolation) results.extrapolating = want(extrapolating_, block.n_centers());
+    if (request.distances) results.distances = want(distances_, block.n_centers());
 
     scale_.clear();
     for (const int i : block.centers) scale_.push_back(scale[type[i]][type[i]]);
@@ -57,7 +58,7 @@ void Evaluation::add_forces(const EnvironmentBlocks& block, const Units& units, 
 
 double Evaluation::memory_usage() const {
     const std::size_t doubles = energies_.capacity() + gradients_.capacity() + member_energies_.capacity() +
-                                member_gradients_.capacity() + scale_.capacity();
+                                member_gradients_.capacity() + distances_.capacity() + scale_.capacity();
     return sizeof(double) * static_cast<double>(doubles);
 }
 

@@ -36,6 +36,7 @@ class Evaluation {
     const double* member_energies() const { return member_energies_.data(); }    // [n_members, n_centers]
     const double* member_gradients() const { return member_gradients_.data(); }  // [n_members, n_pairs, 3]
     const int32_t* extrapolating() const { return extrapolating_.data(); }       // [n_centers]
+    const double* distances() const { return distances_.data(); }                // [n_centers]
     const double* scale() const { return scale_.data(); }                        // [n_centers]
 
     double memory_usage() const;
@@ -43,7 +44,7 @@ class Evaluation {
   private:
     std::vector<double> energies_;   // [n_centers] eV
     std::vector<double> gradients_;  // [n_pairs, 3] eV/Angstrom
-    std::vector<double> member_energies_, member_gradients_, scale_;
+    std::vector<double> member_energies_, member_gradients_, distances_, scale_;
     std::vector<int32_t> extrapolating_;
 };
 

@@ -4,9 +4,9 @@
 
 namespace lmlp_plugin {
 
-enum Field { kSigmaForce, kSigmaEnergy, kGrade, kExtrapolating, kFieldCount };
+enum Field { kSigmaForce, kSigmaEnergy, kGrade, kExtrapolating, kDistance, kFieldCount };
 
-inline constexpr const char* kFieldNames[kFieldCount] = {"sigma_f", "sigma_e", "grade", "ew"};
+inline constexpr const char* kFieldNames[kFieldCount] = {"sigma_f", "sigma_e", "grade", "ew", "distance"};
 
 }  // namespace lmlp_plugin
 

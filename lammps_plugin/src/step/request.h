@@ -9,6 +9,8 @@ struct Request {
     bool forces = false;
     bool sigma = false;
     bool extrapolation = false;
+    bool distances = false;
+    bool whole = false;  // the values of the whole system, of all that the model knows
 };
 
 }  // namespace lmlp_plugin

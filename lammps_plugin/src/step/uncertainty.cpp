@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
+#include <cstdint>
 
 namespace lmlp_plugin {
 namespace {
@@ -17,17 +17,15 @@ double standard_deviation(const double* values, int n, std::size_t stride) {
     return std::sqrt(sum / (n - 1));
 }
 
-bool is_test_error(double rmse) {
-    return std::isfinite(rmse) && rmse > 0.0;
-}
-
 }  // namespace
 
-void Uncertainty::begin(const lmlp_potential_info& model, int n_local, int n_all) {
-    model_ = model;
-    n_members_ = model.n_members;
+void Uncertainty::begin(const Model& model, int n_local, int n_all) {
+    rule_ = SigmaRule(model.get(), model.info());
+    energy_rmse_ = model.info().energy_rmse;
+    n_members_ = model.info().n_members;
     n_local_ = n_local;
-    is_center_.assign(n_local, 0);
+    species_.assign(n_local, -1);
+    weights_.assign(n_local, 0.0);
     forces_.assign(3 * static_cast<std::size_t>(n_all) * n_members_, 0.0);
     member_energies_.assign(n_members_, 0.0);
     member_virials_.assign(n_members_, 0.0);
@@ -36,17 +34,20 @@ void Uncertainty::begin(const lmlp_potential_info& model, int n_local, int n_all
     grade.assign(n_local, 0.0);
     components.assign(3 * static_cast<std::size_t>(n_local), 0.0);
     first_not_finite = -1;
-    n_centers_ = sum_squares_ = max_sigma_ = 0.0;
+    n_centers_ = sum_weights_ = sum_squares_ = max_sigma_ = 0.0;
 }
 
 void Uncertainty::add_block(const EnvironmentBlocks& block, const double* member_energies,
                             const double* member_gradients, const double* scale) {
     const std::size_t n_centers = block.n_centers();
     const std::size_t n_pairs = block.n_pairs();
+    const int32_t* species = block.environments().center_species;
     for (std::size_t c = 0; c < n_centers; ++c) {
         const int i = block.centers[c];
-        is_center_[i] = 1;
+        species_[i] = species[c];
+        weights_[i] = std::abs(scale[c]);
         n_centers_ += 1.0;
+        sum_weights_ += weights_[i];
         for (int m = 0; m < n_members_; ++m)
             member_energies_[m] += scale[c] * member_energies[m * n_centers + c];
         sigma_energy[i] = scale[c] * standard_deviation(member_energies + c, n_members_, n_centers);
@@ -89,64 +90,69 @@ void Uncertainty::unpack(const int* atoms, int n, const double* buffer) {
 }
 
 void Uncertainty::finish_atoms(const Units& units) {
-    const double not_known = std::numeric_limits<double>::quiet_NaN();
-    const bool has_test_error = is_test_error(model_.force_rmse);
     for (int i = 0; i < n_local_; ++i) {
-        if (!is_center_[i]) continue;
-        double largest = 0.0;
+        if (species_[i] < 0) continue;
+        double spread[3];
+        for (int k = 0; k < 3; ++k) spread[k] = standard_deviation(force(i, 0) + k, n_members_, 3);
+        double* sigma = &components[3 * static_cast<std::size_t>(i)];
+        const double of_force = rule_.force(species_[i], weights_[i], spread, sigma);
         for (int k = 0; k < 3; ++k) {
-            const double sigma =
-                model_.force_uncertainty_factor * standard_deviation(force(i, 0) + k, n_members_, 3);
-            components[3 * static_cast<std::size_t>(i) + k] = sigma;
-            if (!std::isfinite(sigma) && first_not_finite < 0)
+            if (!std::isfinite(sigma[k]) && first_not_finite < 0)
                 first_not_finite = i;  // max() would swallow NaN
-            largest = std::max(largest, sigma);
-            sum_squares_ += sigma * sigma;
+            if (!rule_.has_maps()) sum_squares_ += sigma[k] * sigma[k];
         }
-        max_sigma_ = std::max(max_sigma_, largest);
-        sigma_force[i] = units.force_per_model_unit() * largest;
-        sigma_energy[i] *= units.energy_per_ev * model_.energy_uncertainty_factor;
+        if (rule_.has_maps()) sum_squares_ += of_force * of_force;
+        max_sigma_ = std::max(max_sigma_, of_force);
+        sigma_force[i] = units.force_per_model_unit() * of_force;
+        sigma_energy[i] = units.energy_per_ev * rule_.energy(sigma_energy[i], weights_[i]);
         if (!std::isfinite(sigma_energy[i]) && first_not_finite < 0) first_not_finite = i;
-        grade[i] = has_test_error ? std::max(1.0, largest / model_.force_rmse) : not_known;
+        grade[i] = rule_.force_grade(of_force);
     }
 }
 
-GlobalUncertainty Uncertainty::reduce(const Units& units, MPI_Comm world) const {
+GlobalUncertainty Uncertainty::reduce(const Units& units, int dimension, MPI_Comm world) const {
     std::vector<double> sums(member_energies_);
     sums.insert(sums.end(), member_virials_.begin(), member_virials_.end());
-    sums.push_back(n_centers_);
-    sums.push_back(sum_squares_);
+    sums.insert(sums.end(), {n_centers_, sum_weights_, sum_squares_});
     std::vector<double> totals(sums.size(), 0.0);
     double max_sigma = 0.0;
     MPI_Reduce(sums.data(), totals.data(), static_cast<int>(sums.size()), MPI_DOUBLE, MPI_SUM, 0, world);
     MPI_Reduce(&max_sigma_, &max_sigma, 1, MPI_DOUBLE, MPI_MAX, 0, world);
 
     GlobalUncertainty result;
-    const double n = totals[2 * n_members_];
-    const double sigma_energy_total =
-        model_.energy_uncertainty_factor * standard_deviation(totals.data(), n_members_, 1);
+    const double* energies = totals.data();
+    const double* virials = energies + n_members_;
+    const double n_atoms = totals[2 * n_members_];
+    const double weight = totals[2 * n_members_ + 1];
+    const double n_values = (rule_.has_maps() ? 1.0 : 3.0) * n_atoms;
+    const double mean_square = n_atoms > 0.0 ? totals[2 * n_members_ + 2] / n_values : 0.0;
+    const double sigma_energy_total = rule_.energy(standard_deviation(energies, n_members_, 1), weight);
     result.sigma_energy = units.energy_per_ev * sigma_energy_total;
     result.max_sigma_force = units.force_per_model_unit() * max_sigma;
-    result.rms_sigma_force =
-        n > 0.0 ? units.force_per_model_unit() * std::sqrt(totals[2 * n_members_ + 1] / (3.0 * n)) : 0.0;
-    result.n_atoms = n;
-    result.energy_grade = result.force_grade = std::numeric_limits<double>::quiet_NaN();
-    if (is_test_error(model_.energy_rmse) && is_test_error(model_.force_rmse) && n > 0.0) {
-        result.energy_grade = std::max(1.0, sigma_energy_total / (n * model_.energy_rmse));
-        result.force_grade = std::max(1.0, max_sigma / model_.force_rmse);
+    result.rms_sigma_force = units.force_per_model_unit() * std::sqrt(mean_square);
+    result.sigma_trace =
+        units.energy_per_ev * rule_.trace(standard_deviation(virials, n_members_, 1), weight, dimension);
+    const double energy_grade = rule_.energy_grade(sigma_energy_total, n_atoms);
+    const double force_grade = rule_.force_grade(max_sigma);
+    if (!std::isnan(energy_grade) && !std::isnan(force_grade)) {
+        result.energy_grade = energy_grade;
+        result.force_grade = force_grade;
+        result.grade = std::max(energy_grade, force_grade);
     }
-    result.grade = std::max(result.energy_grade, result.force_grade);
+    // without spread maps the test error is the floor, as is that of the grade
+    result.energy_uncertainty =
+        rule_.has_maps() ? sigma_energy_total : result.energy_grade * n_atoms * energy_rmse_;
     for (int m = 0; m < n_members_; ++m) {
-        result.member_energies.push_back(units.energy_per_ev * totals[m]);
-        result.member_virials.push_back(units.energy_per_ev * totals[n_members_ + m]);
+        result.member_energies.push_back(units.energy_per_ev * energies[m]);
+        result.member_virials.push_back(units.energy_per_ev * virials[m]);
     }
     return result;
 }
 
 double Uncertainty::memory_usage() const {
-    return sizeof(double) *
-               static_cast<double>(forces_.capacity() + 3 * sigma_force.capacity() + components.capacity()) +
-           static_cast<double>(is_center_.capacity());
+    return sizeof(double) * static_cast<double>(forces_.capacity() + 3 * sigma_force.capacity() +
+                                                components.capacity() + weights_.capacity()) +
+           sizeof(int) * static_cast<double>(species_.capacity());
 }
 
 }  // namespace lmlp_plugin

@@ -5,29 +5,33 @@
 #include <mpi.h>
 
 #include <functional>
+#include <limits>
 #include <vector>
 
 #include "atoms/environment_blocks.h"
 #include "common/units.h"
-#include "lmlp/lmlp.h"
+#include "model/model.h"
+#include "step/sigma_rule.h"
 
 namespace lmlp_plugin {
 
-// Values of the whole system in LAMMPS units; complete on rank 0 only. Grades are NaN when the model stores
-// no test errors.
+// Values of the whole system in LAMMPS units; complete on rank 0 only. NaN: not known. Grades are not known
+// when the model stores no test errors.
 struct GlobalUncertainty {
-    double sigma_energy = 0.0;
-    double max_sigma_force = 0.0;  // over atoms and components
-    double rms_sigma_force = 0.0;  // likewise
-    double energy_grade = 0.0;     // max(1, sigma_E / (N energy_rmse))
-    double force_grade = 0.0;      // max(1, max sigma_F / force_rmse)
-    double grade = 0.0;            // the larger of them
-    double n_atoms = 0.0;
+    static constexpr double kNotKnown = std::numeric_limits<double>::quiet_NaN();
+    double sigma_energy = kNotKnown;
+    double max_sigma_force = kNotKnown;  // over atoms, without spread maps over components, too
+    double rms_sigma_force = kNotKnown;  // likewise
+    double sigma_trace = kNotKnown;      // of the trace of the virial, energy
+    double energy_grade = kNotKnown;
+    double force_grade = kNotKnown;         // the largest of an atom
+    double grade = kNotKnown;               // the larger of them
+    double energy_uncertainty = kNotKnown;  // eV, as `lmlp md` reports it: not below its floor
     std::vector<double> member_energies;
     std::vector<double> member_virials;  // trace, energy
 };
 
-// sigma = c * standard deviation over the members (ddof 1). In this order, on all ranks:
+// What SigmaRule makes of the standard deviations over the members (ddof 1). In this order, on all ranks:
 //   begin, add_block for each block, gather, finish_atoms, reduce.
 class Uncertainty {
   public:
@@ -35,7 +39,7 @@ class Uncertainty {
     static constexpr int kMembersPerMessage = 4;
     static constexpr int kValuesPerMessage = 3 * kMembersPerMessage;  // of each atom
 
-    void begin(const lmlp_potential_info& model, int n_local, int n_all);
+    void begin(const Model& model, int n_local, int n_all);
 
     // member_energies [n_members, n_centers], member_gradients [n_members, n_pairs, 3], scale [n_centers].
     void add_block(const EnvironmentBlocks& block, const double* member_energies,
@@ -49,14 +53,14 @@ class Uncertainty {
 
     // Fills the per-atom fields, in LAMMPS units.
     void finish_atoms(const Units& units);
-    GlobalUncertainty reduce(const Units& units, MPI_Comm world) const;
+    GlobalUncertainty reduce(const Units& units, int dimension, MPI_Comm world) const;
 
     double memory_usage() const;
 
     // [n_local]; 0 for atoms that are not the pair style's.
-    std::vector<double> sigma_force;   // largest of the three components
+    std::vector<double> sigma_force;   // of the vector; without spread maps largest of the three components
     std::vector<double> sigma_energy;  // of the atomic energy
-    std::vector<double> grade;         // max(1, sigma_force / force_rmse); NaN without test errors
+    std::vector<double> grade;         // of sigma_force; NaN without test errors
     std::vector<double> components;    // [n_local, 3] sigma of each force component, eV/Angstrom
 
     int first_not_finite = -1;  // atom whose sigma is not a finite number, -1: none
@@ -69,17 +73,20 @@ class Uncertainty {
         return &forces_[3 * (static_cast<std::size_t>(atom) * n_members_ + member)];
     }
 
-    lmlp_potential_info model_{};
+    SigmaRule rule_;
+    double energy_rmse_ = 0.0;
     int n_members_ = 0;
     int n_local_ = 0;
     int first_member_ = 0;  // of the message under way
     int member_count_ = 0;
-    std::vector<char> is_center_;          // [n_local]
+    std::vector<int> species_;             // [n_local], -1: no center
+    std::vector<double> weights_;          // [n_local] absolute scale of the atom's energy
     std::vector<double> forces_;           // [n_all, n_members, 3] eV/Angstrom
     std::vector<double> member_energies_;  // [n_members] eV, sums of this rank
     std::vector<double> member_virials_;   // likewise: traces, -sum of r_ij . g_ij
     double n_centers_ = 0.0;
-    double sum_squares_ = 0.0;  // of sigma_force over atoms and components, eV^2/Angstrom^2
+    double sum_weights_ = 0.0;
+    double sum_squares_ = 0.0;  // of sigma of vectors or of components, eV^2/Angstrom^2
     double max_sigma_ = 0.0;    // eV/Angstrom
 };
 

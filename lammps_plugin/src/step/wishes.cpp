@@ -20,11 +20,14 @@ void Wishes::collect() {
 void Wishes::add_to(Request& request, const TypedModel& model, bool watches_extrapolation,
                     int n_vector) const {
     const auto& fields = asked_.fields;
-    request.sigma = fields[kSigmaForce] || fields[kSigmaEnergy] || fields[kGrade] || asked_.reading ||
-                    is_vector_wanted(n_vector);
-    // part of the vector, which every evaluation of the uncertainties writes
+    const lmlp_potential_info& info = model.info();
+    const bool sigma_fields = fields[kSigmaForce] || fields[kSigmaEnergy] || fields[kGrade];
+    // every evaluation of the uncertainties writes the vector, of which the other two are a part
+    request.whole = sigma_fields || asked_.reading || is_vector_wanted(n_vector);
+    request.sigma = sigma_fields || (request.whole && info.n_members > 1);
+    request.distances = fields[kDistance] || (request.whole && info.has_distance);
     request.extrapolation =
-        fields[kExtrapolating] || watches_extrapolation || (request.sigma && model.info().has_feature_ranges);
+        fields[kExtrapolating] || watches_extrapolation || (request.whole && info.has_feature_ranges);
     for (int field = 0; field < kFieldCount; ++field)
         if (fields[field]) require(static_cast<Field>(field), model, lmp);
     if (watches_extrapolation) model.require_feature_ranges(lmp);
@@ -44,6 +47,8 @@ bool Wishes::is_vector_wanted(int n_vector) const {
 void Wishes::require(Field field, const TypedModel& model, LAMMPS* lmp) {
     if (field == kExtrapolating)
         model.require_feature_ranges(lmp);
+    else if (field == kDistance)
+        model.require_distance(lmp);
     else if (field == kGrade)
         model.require_test_errors(kFieldNames[field], lmp);
     else

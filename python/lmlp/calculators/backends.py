@@ -155,6 +155,7 @@ class TorchScriptBackend:
             checksum=stored_checksum(content),
             spread_maps=parse_spread_maps(data.spread_maps, data.elements),
             has_distance=data.distance is not None,
+            calibration=data.calibration,
         )
         # files of earlier versions hold modules that do not look themselves
         self._overflows = np.array(find_overflowing(data))

@@ -32,6 +32,7 @@ class ModelFacts:
         checksum: SHA-256 of the file's content, hexadecimal; "" where not known.
         spread_maps: from the members' spread to σ; None in models of format versions 1 to 3.
         has_distance: whether it knows how far atoms are from its training data.
+        calibration: what held-out data said of σ, free form (docs/model-file.md).
     """
 
     path: str
@@ -47,6 +48,7 @@ class ModelFacts:
     checksum: str = ""
     spread_maps: SpreadMaps | None = None
     has_distance: bool = False
+    calibration: Mapping[str, Any] = field(default_factory=dict)
 
     def require_ensemble(self) -> None:
         """Raise UncertaintyError for a model that can have no uncertainty."""
@@ -128,6 +130,7 @@ def facts_from_core(path: str, info: Mapping[str, Any]) -> ModelFacts:
         checksum=str(info["checksum"]),
         spread_maps=parse_spread_maps(header["spread_maps"], elements),
         has_distance=header["distance"] is not None,
+        calibration=header["uncertainty"].get("calibration") or {},
     )
 
 

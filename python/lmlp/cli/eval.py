@@ -64,7 +64,8 @@ def command(
     """Compare a model with reference data.
 
     Prints root mean square and mean absolute errors of energies (per atom), force components and stresses, by
-    element, file and configuration type, and how well the uncertainties tell the errors. Structures without a
+    element, file and configuration type, how well the uncertainties tell the errors, whether the errors
+    contradict what the model states, and how far the atoms are from the training data. Structures without a
     label are counted and left out of that error; data without any are an error that tells what they have
     (with --predictions they are predicted all the same).
 
@@ -143,6 +144,8 @@ def print_metrics(metrics: Mapping[str, Any], console: Console) -> None:
     from rich.markup import escape
     from rich.table import Table
 
+    from lmlp.cli.shared.sigma_view import print_sigma
+
     def milli(value: float | None) -> str:
         return "–" if value is None else f"{1e3 * value:.4g}"
 
@@ -185,16 +188,4 @@ def print_metrics(metrics: Mapping[str, Any], console: Console) -> None:
                 row = milli(entry["energy_rmse"]), milli(entry["force_rmse"])
                 table.add_row(escape(name), str(entry["n_structures"]), *row)
             console.print("", table)
-    if metrics["calibration"]:
-        table = make("Uncertainties", "", "c", "within 1 σ", "within 2 σ", "Spearman", "c of these data")
-        for name, entry in metrics["calibration"].items():
-            sigma = entry["sigma"]
-            table.add_row(
-                name,
-                f"{entry['factor']:.3g}",
-                f"{100 * sigma['coverage_1']:.1f} %",
-                f"{100 * sigma['coverage_2']:.1f} %",
-                "–" if sigma["spearman"] is None else f"{sigma['spearman']:.2f}",
-                "–" if entry["fitted_factor"] is None else f"{entry['fitted_factor']:.3g}",
-            )
-        console.print("", table)
+    print_sigma(metrics, console)

@@ -16,7 +16,7 @@ def command(
     model: Annotated[Path, typer.Argument(help="Model file.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
 ) -> None:
-    """Show what a model file contains: elements, descriptor, ensemble, test errors, provenance.
+    """Show what a model file contains: elements, descriptor, ensemble, test errors, σ, provenance.
 
     The file's checksum is verified on the way; torch is not needed.
 
@@ -67,6 +67,9 @@ def describe(path: Path, data: ModelData) -> dict[str, Any]:
         "force_uncertainty_factor": data.force_uncertainty_factor,
         "has_feature_ranges": data.feature_min is not None,
         "calibrated": bool(data.calibration),
+        "calibration": data.calibration,
+        "spread_maps": data.spread_maps,
+        "distance": data.distance,
         "provenance": data.provenance,
     }
 
@@ -75,6 +78,8 @@ def _print(facts: dict[str, Any]) -> None:
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
+
+    from lmlp.cli.shared.sigma_view import model_rows
 
     descriptor = facts["descriptor"]
     layers = "-".join(str(n) for n in [facts["n_features"], *facts["hidden_layers"], 1])
@@ -100,7 +105,7 @@ def _print(facts: dict[str, Any]) -> None:
             ", ".join(f"{name} {r:.3f}" for name, r in facts["shortest_distances"].items()) or "unknown",
         ),
         ("test RMSE", errors),
-        ("σ = c·std", _sigma(facts)),
+        *model_rows(facts),
         ("sha256", facts["sha256"]),
     ]
     table = Table(box=None, show_header=False, pad_edge=False)
@@ -132,15 +137,6 @@ def _baseline(block: dict[str, Any] | None) -> str:
 def _functions(descriptor: dict[str, Any]) -> str:
     text = f"{descriptor['n_radial']} radial, {descriptor['n_angular']} angular"
     return text + (f", {descriptor['n_correlation']} correlation" if descriptor["n_correlation"] else "")
-
-
-def _sigma(facts: dict[str, Any]) -> str:
-    if facts["n_members"] < 2:
-        return "one member: no uncertainty"
-    energy, forces = facts["energy_uncertainty_factor"], facts["force_uncertainty_factor"]
-    return f"c = {energy:.3g} (energy), {forces:.3g} (forces)" + (
-        "" if facts["calibrated"] else ", not calibrated"
-    )
 
 
 def _summary(provenance: dict[str, Any]) -> dict[str, Any]:

@@ -196,7 +196,7 @@ def _finish(outcome: Outcome, page: Path) -> None:
     from rich.markup import escape
 
     from lmlp.errors import LMLPError
-    from lmlp.evaluation.retention import write_retention_report
+    from lmlp.evaluation.retention import contradictions, write_retention_report
 
     report, lost = outcome.report, ""
     try:
@@ -205,6 +205,8 @@ def _finish(outcome: Outcome, page: Path) -> None:
         lost = f"lmlp: error: no page: {error}"
     console = Console()
     console.print(retention_table(report))
+    for sentence in contradictions(report["tasks"]):
+        console.print(escape(sentence), style="yellow", soft_wrap=True, highlight=False)
     counts = {k: len(report[k]) for k in ("suspects", "parked", "removed")}
     typer.echo(
         f"{counts['suspects']} suspects, {counts['parked']} parked, {counts['removed']} removed from the "

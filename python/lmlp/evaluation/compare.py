@@ -62,7 +62,7 @@ def evaluate(
     threads: int = 0,
     progress: Callable[[int], None] | None = None,
 ) -> Evaluation:
-    """Predict reference structures; with uncertainties when the model has several members.
+    """Predict reference structures; with uncertainties and distances where the model has them.
 
     Args:
         model: model file or a loaded one.
@@ -84,6 +84,7 @@ def evaluate(
         [structure for _, structure in labeled],
         [structure.source or "structure" for _, structure in labeled],
         uncertainty=backend.facts.n_members > 1,
+        distances=backend.facts.has_distance,
         threads=threads,
     )
     results: list[StructureResult] = []

@@ -19,7 +19,10 @@ def write_predictions(evaluation: Evaluation, path: str | Path) -> None:
 
     Reference labels keep the names ``energy`` and ``forces``; predictions are ``lmlp_energy``,
     ``lmlp_forces``, ``lmlp_stress`` (eV/Å³, nine numbers) and, from ensembles, ``lmlp_energy_uncertainty``,
-    ``lmlp_forces_uncertainty`` and ``lmlp_grade``, so that a prediction is never mistaken for a label.
+    ``lmlp_forces_uncertainty``, ``lmlp_sigma_forces`` (of each atom), ``lmlp_grade`` and
+    ``lmlp_stress_uncertainty`` (of each component), so that a prediction is never mistaken for a label. From
+    models that know them also ``lmlp_distances`` (of each atom) and ``lmlp_distance``
+    (the largest).
     The file appears under its name only when it is complete.
 
     Raises:
@@ -48,12 +51,19 @@ def _lines(result: StructureResult) -> Iterator[str]:
         labels.append(f'lmlp_stress="{_join(result.stress)}"')
     if prediction.uncertainty is not None:
         columns.append(("lmlp_forces_uncertainty", prediction.uncertainty.forces))
+        columns.append(("lmlp_sigma_forces", prediction.uncertainty.sigma_forces[:, None]))
         labels.append(f"lmlp_energy_uncertainty={float(prediction.uncertainty.energy)!r}")
         if prediction.uncertainty.grade is not None:
             labels.append(f"lmlp_grade={float(prediction.uncertainty.grade)!r}")
+        if prediction.uncertainty.virial is not None and structure.volume > 0.0:
+            sigma = float(prediction.uncertainty.virial / structure.volume)
+            labels.append(f"lmlp_stress_uncertainty={sigma!r}")
+    if prediction.distances is not None:
+        columns.append(("lmlp_distances", prediction.distances[:, None]))
+        labels.append(f"lmlp_distance={float(prediction.distances.max(initial=0.0))!r}")
     if result.config_type:
         labels.append(f'config_type="{_clean(result.config_type)}"')
-    head.append("Properties=species:S:1" + "".join(f":{name}:R:3" for name, _ in columns))
+    head.append("Properties=species:S:1" + "".join(f":{name}:R:{a.shape[1]}" for name, a in columns))
     labels.append(f'source="{_clean(structure.source)}"')
     pbc = " ".join("T" if periodic else "F" for periodic in structure.pbc)
     yield f"{len(structure)}\n"

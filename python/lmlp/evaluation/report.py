@@ -14,9 +14,9 @@ from lmlp.evaluation import html
 from lmlp.evaluation.compare import Evaluation
 from lmlp.evaluation.environments import environment_section
 from lmlp.evaluation.result import StructureResult
-from lmlp.evaluation.tables import concatenate, energy_deviations, force_deviations, free_atoms_in_words
+from lmlp.evaluation.sigma_section import distance_section, sigma_section
+from lmlp.evaluation.tables import concatenate, free_atoms_in_words
 from lmlp.evaluation.worst import worst_section
-from lmlp.metrics import calibrate
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -77,7 +77,9 @@ def write_report(
     if metrics["environments"]:
         parts.append(environment_section(evaluation.results, metrics["environments"]))
     if metrics["calibration"]:
-        parts.append(_uncertainty(evaluation, metrics["calibration"]))
+        parts.append(sigma_section(facts, evaluation.results, metrics["calibration"]))
+    if metrics["distance"]:
+        parts.append(distance_section(evaluation.results, metrics["distance"]))
     parts.extend(_extra(section) for section in sections)
     curve = _learning_curve(log if log is not None else _log_beside(facts.path))
     parts.extend([curve] if curve else [])
@@ -198,47 +200,6 @@ def _group_rows(groups: Mapping[str, Mapping[str, Any]]) -> str:
     ]
     more = len(groups) - len(largest)
     return html.table(header, rows) + (f"<p class='note'>and {more} more</p>" if more else "")
-
-
-def _uncertainty(evaluation: Evaluation, calibration: Mapping[str, Any]) -> str:
-    from lmlp.plots import plot_reliability, plot_sigma_vs_error
-
-    facts = evaluation.facts
-    energy, forces = energy_deviations(evaluation.results), force_deviations(evaluation.results)
-    pictures, curves = [], {}
-    for name, factor, values in (
-        ("energy", facts.energy_factor, energy),
-        ("forces", facts.force_factor, forces),
-    ):
-        curve = calibrate(factor * values.std, values.error)
-        if curve is not None:
-            curves[name] = curve
-            picture = plot_sigma_vs_error(factor * values.std, values.error, name)
-            pictures.append(html.figure(picture, f"σ against error, {name}"))
-    if curves:
-        pictures.append(html.figure(plot_reliability(curves), "reliability of σ"))
-    rows = [
-        (
-            f"{name}, {kind}",
-            f"{factor:.3g}",
-            html.percent(entry[key]["coverage_1"]),
-            html.percent(entry[key]["coverage_2"]),
-            html.number(entry[key]["spearman"], digits=2),
-            html.percent(entry[key]["area"]),
-        )
-        for name, entry in calibration.items()
-        for kind, key, factor in (
-            ("as stored in the model", "sigma", entry["factor"]),
-            ("bare deviation", "raw", 1.0),
-        )
-    ]
-    header = ("σ = c · std", "c", "within 1 σ", "within 2 σ", "Spearman", "mean deviation")
-    fitted = ", ".join(f"{name} {html.number(entry['fitted_factor'])}" for name, entry in calibration.items())
-    note = (
-        f"σ = c · standard deviation of the {facts.n_members} members. Errors of a normal distribution lie "
-        f"within 1 σ in 68.3 % and within 2 σ in 95.4 % of the cases. These data ask for c: {fitted}."
-    )
-    return html.section("Uncertainties", html.figures(pictures) + html.table(header, rows), note)
 
 
 def _extra(section: Section) -> str:

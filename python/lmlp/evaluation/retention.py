@@ -105,18 +105,33 @@ def _calibration(tasks: Mapping[str, Any]) -> str:
                 rows.append(
                     (
                         f"{name}, {quantity}, {when}",
-                        html.number(entry["factor"]),
-                        html.number(entry["fitted_factor"]),
+                        html.number(entry["ratio"]),
                         html.percent(entry["coverage_1_sigma"]),
                         html.percent(entry["coverage_2_sigma"]),
+                        entry["check"]["verdict"],
                     )
                 )
     if not rows:
         return ""
-    header = ("", "c of the model", "c of these data", "within 1 σ", "within 2 σ")
-    return html.section(
-        "Uncertainties", html.table(header, rows), "σ = c · standard deviation of the members."
+    header = ("", "error/σ", "within 1 σ", "within 2 σ", "errors against σ")
+    said = "".join(f"<p>{html.escape(sentence)}.</p>" for sentence in contradictions(tasks))
+    note = (
+        "Size of the errors over σ (ideal 1), errors within 1 σ and 2 σ (68.3 and 95.4 % of a normal "
+        "distribution), and whether errors are larger or smaller than the model stated by more than chance "
+        "explains. Before: σ of the model before the session, after: σ of the new model."
     )
+    return html.section("Uncertainties", said + html.table(header, rows), note)
+
+
+def contradictions(tasks: Mapping[str, Any]) -> list[str]:
+    """Say which errors are larger than σ of the model before the session, or of the new one, said."""
+    return [
+        f"{name}, {when}: {entry['check']['sentence']}"
+        for name, task in tasks.items()
+        for when in ("before", "after")
+        for entry in ((task[when] or {}).get("calibration") or {}).values()
+        if entry["check"]["verdict"] == "larger"
+    ]
 
 
 def _listed(title: str, rows: Sequence[Mapping[str, str]], note: str) -> str:

@@ -1,9 +1,8 @@
-"""The figures of an evaluation: errors of all data and of groups, calibration of σ, worst structures."""
+"""The figures of an evaluation: errors of all data and of groups, σ and distance, worst structures."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,11 +11,11 @@ from lmlp.calculators.facts import ModelFacts
 from lmlp.elements import symbol
 from lmlp.evaluation.environments import atom_errors, environment_table
 from lmlp.evaluation.result import StructureResult
-from lmlp.metrics import Calibration, calibrate, summarize, summarize_by
+from lmlp.evaluation.sigma import calibration_table, distance_table
+from lmlp.metrics import summarize, summarize_by
 from lmlp.structure.composition import formula
 
 N_WORST = 10
-ROUNDING = 1e-9  # of the largest deviation: sums of thousands of terms of eV size differ by 1e-12 eV/Å
 
 
 def all_figures(
@@ -36,6 +35,7 @@ def all_figures(
         "config_types": group_table(results, lambda result: result.config_type),
         "files": group_table(results, lambda result: result.group),
         "calibration": calibration_table(facts, results),
+        "distance": distance_table(results),
         "worst": worst_structures(results),
         "free_atoms": [free_atom_row(result) for result in free],
         "model": {
@@ -121,76 +121,6 @@ def group_table(
     return {name or "(none)": error_table(members) for name, members in sorted(groups.items())}
 
 
-@dataclass(frozen=True)
-class SigmaAndError:
-    """Bare ensemble deviations and the errors made, flat, for structures with the reference value."""
-
-    std: np.ndarray
-    error: np.ndarray
-
-
-def energy_deviations(results: Sequence[StructureResult]) -> SigmaAndError:
-    """std_m(E_m)/N and energy errors, both in eV/atom."""
-    kept = [
-        (r.prediction.uncertainty.energy_std / len(r.structure), r.energy_error)
-        for r in results
-        if r.prediction.uncertainty is not None and r.energy_error is not None
-    ]
-    return SigmaAndError(np.array([s for s, _ in kept]), np.array([e for _, e in kept]))
-
-
-def force_deviations(results: Sequence[StructureResult]) -> SigmaAndError:
-    """std_m(F_m) and force errors of components, both in eV/Å.
-
-    Components that vanish by symmetry, as in perfect crystals, are left out: all members agree on them to
-    rounding, whatever they learned.
-    """
-    kept = [
-        (r.prediction.uncertainty.forces_std, errors)
-        for r in results
-        if r.prediction.uncertainty is not None and (errors := r.force_errors) is not None
-    ]
-    std, error = concatenate([s for s, _ in kept]), concatenate([e for _, e in kept])
-    known = std > ROUNDING * std.max(initial=0.0)
-    return SigmaAndError(std[known], error[known])
-
-
-def calibration_table(facts: ModelFacts, results: Sequence[StructureResult]) -> dict[str, Any] | None:
-    """How well σ tells the error, for the model's own factor c (``sigma``) and for c = 1 (``raw``).
-
-    ``fitted_factor`` is the c that these data ask for. None for a one-member model.
-    """
-    if facts.n_members < 2:
-        return None
-    table: dict[str, Any] = {}
-    for name, factor, values in (
-        ("energy", facts.energy_factor, energy_deviations(results)),
-        ("forces", facts.force_factor, force_deviations(results)),
-    ):
-        raw = calibrate(values.std, values.error)
-        sigma = calibrate(factor * values.std, values.error)
-        if raw is None or sigma is None:
-            continue
-        table[name] = {
-            "factor": factor,
-            "fitted_factor": raw.factor,
-            "sigma": _calibration_entry(sigma),
-            "raw": _calibration_entry(raw),
-        }
-    return table
-
-
-def _calibration_entry(calibration: Calibration) -> dict[str, Any]:
-    return {
-        "n": calibration.n,
-        "coverage_1": calibration.coverage_1,
-        "coverage_2": calibration.coverage_2,
-        "spearman": calibration.spearman,
-        "area": calibration.area,
-        "reliability": {"levels": calibration.levels.tolist(), "observed": calibration.observed.tolist()},
-    }
-
-
 def worst_first(results: Sequence[StructureResult]) -> list[int]:
     """Order structures by the force error of their worst atom; those without forces by that of the energy."""
 
@@ -205,7 +135,9 @@ def worst_first(results: Sequence[StructureResult]) -> list[int]:
 def worst_structures(results: Sequence[StructureResult], n_worst: int = N_WORST) -> list[dict[str, Any]]:
     """The structures with the largest force errors (energy errors where there are no forces), worst first.
 
-    ``worst_atom`` is its element and index from 0, ``worst_atom_error`` the length of its force error.
+    ``worst_atom`` is its element and index from 0, ``worst_atom_error`` the length of its force error;
+    ``worst_atom_sigma`` is what the model says of it, \\|σ_F\\| (the largest ΔF of its components without
+    spread maps). ``grade`` and ``distance`` are the largest of the structure.
     """
     return [_worst_row(number, results[number]) for number in worst_first(results)[:n_worst]]
 
@@ -214,7 +146,7 @@ def _worst_row(number: int, result: StructureResult) -> dict[str, Any]:
     force = None if result.force_errors is None else summarize(result.force_errors)
     lengths = None if result.force_errors is None else np.linalg.norm(result.force_errors, axis=1)
     atom = None if lengths is None else int(np.argmax(lengths))
-    uncertainty = result.prediction.uncertainty
+    uncertainty, distances = result.prediction.uncertainty, result.prediction.distances
     return {
         "source": result.structure.source or f"structure {number}",
         "config_type": result.config_type,
@@ -225,5 +157,9 @@ def _worst_row(number: int, result: StructureResult) -> dict[str, Any]:
         "force_error_max": None if force is None else force.largest,
         "worst_atom": None if atom is None else f"{symbol(int(result.structure.numbers[atom]))} {atom}",
         "worst_atom_error": None if lengths is None else float(lengths[atom]),
+        "worst_atom_sigma": (
+            None if uncertainty is None or atom is None else float(uncertainty.sigma_forces[atom])
+        ),
         "grade": None if uncertainty is None else uncertainty.grade,
+        "distance": None if distances is None or not len(distances) else float(distances.max()),
     }

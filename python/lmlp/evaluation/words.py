@@ -19,12 +19,14 @@ def in_words(metrics: Mapping[str, Any]) -> str:
         if metrics.get(count):
             rmse, mae = _milli(metrics[f"{key}_rmse"]), _milli(metrics[f"{key}_mae"])
             lines.append(f"{name:10}{rmse:>10}{mae:>10} {unit}, {metrics[count]} values")
-    for name, entry in metrics["calibration"].items():
+    for name, entry in (metrics["calibration"] or {}).items():
         sigma = entry["sigma"]
         lines.append(
             f"σ of {name}: {100 * sigma['coverage_1']:.1f} % of the errors within 1 σ, "
-            f"{100 * sigma['coverage_2']:.1f} % within 2 σ"
+            f"{100 * sigma['coverage_2']:.1f} % within 2 σ; {entry['check']['sentence']}"
         )
+    if distance := metrics["distance"]:
+        lines.append(f"distance: {100 * distance['above_1']:.2f} % of the atoms above 1")
     return "\n".join(lines)
 
 

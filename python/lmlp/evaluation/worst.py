@@ -58,9 +58,11 @@ def _table(rows: Sequence[Mapping[str, Any]]) -> str:
         "formula",
         "worst atom",
         "its |ΔF| (meV/Å)",
+        "its σ",
         "F RMSE (meV/Å)",
         "E error (meV/atom)",
         "grade",
+        "distance",
     )
     body = [
         (
@@ -69,9 +71,11 @@ def _table(rows: Sequence[Mapping[str, Any]]) -> str:
             row["formula"],
             row["worst_atom"] or "–",
             html.number(row["worst_atom_error"], 1e3),
+            html.number(row["worst_atom_sigma"], 1e3),
             html.number(row["force_rmse"], 1e3),
             html.number(row["energy_error"], 1e3),
             html.number(row["grade"]),
+            html.number(row["distance"]),
         )
         for row in rows
     ]

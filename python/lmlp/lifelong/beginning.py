@@ -16,7 +16,7 @@ from lmlp.dataset.store import Store
 from lmlp.errors import DataError, TrainingError
 from lmlp.lifelong.balance import TaskBalance, task_levels
 from lmlp.lifelong.regularization import ElasticWeights, importances
-from lmlp.lifelong.retention import task_errors
+from lmlp.lifelong.retention import StatedSigma, task_errors
 from lmlp.lifelong.session import Session
 from lmlp.model.potential import EnsemblePotential
 from lmlp.selection.sampler import Strategy
@@ -70,8 +70,7 @@ def errors_before(start: Beginning, checks: np.ndarray) -> dict[str, Any]:
     base = start.session.base
     known = start.session.dataset.counts[:, len(base.elements) :].sum(axis=1) == 0
     groups = {t: ids[known[ids]] for t, ids in start.session.by_task(checks).items()}
-    factors = (base.energy_uncertainty_factor, base.force_uncertainty_factor)
-    return task_errors(start.potential, start.store, start.references, groups, factors)
+    return task_errors(start.potential, start.store, start.references, groups, StatedSigma.of(base))
 
 
 def make_balance(start: Beginning, split: Split, strategy: Strategy) -> TaskBalance:

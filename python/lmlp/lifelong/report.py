@@ -12,7 +12,7 @@ from lmlp.lifelong.choice import Bounds, choose
 from lmlp.lifelong.memory import UNWRITTEN, Addition, Entry, State, Update
 from lmlp.lifelong.plan import Learning
 from lmlp.lifelong.record import to_bytes
-from lmlp.lifelong.retention import retention, task_errors
+from lmlp.lifelong.retention import StatedSigma, retention, task_errors
 from lmlp.model.data import ModelData
 from lmlp.selection.check_suspects import check_outliers
 from lmlp.selection.energy_suspects import suspect_energies
@@ -49,15 +49,15 @@ def look(learning: Learning, run: Run, model: ModelData) -> Finding:
         model: that came out.
     """
     trainer, session = run.trainer, learning.session
-    factors = (model.energy_uncertainty_factor, model.force_uncertainty_factor)
+    stated = StatedSigma.of(model)
     checks = session.by_task(learning.plan.split.holdout)
     with trainer.using(trainer.best.values):
-        errors = task_errors(trainer.potential, trainer.store, trainer.references, checks, factors)
+        errors = task_errors(trainer.potential, trainer.store, trainer.references, checks, stated)
         odd = _odd(learning, trainer)
         affected = {
             n: np.setdiff1d(ids, list(odd)) for n, ids in checks.items() if np.isin(ids, list(odd)).any()
         }
-        rest = task_errors(trainer.potential, trainer.store, trainer.references, affected, factors)
+        rest = task_errors(trainer.potential, trainer.store, trainer.references, affected, stated)
     for name, without in rest.items():
         errors[name]["without_suspects"] = {k: without[k] for k in ("n", "energy_rmse", "force_rmse")}
     return Finding(errors, odd)

@@ -70,8 +70,8 @@ class CoverageCheck:
         sign = 1.0 if self.verdict == LARGER else -1.0
         return max(wrong, key=lambda one: sign * math.log(max(one.ratio, 1e-300)))
 
-    def sentence(self, name: str) -> str:
-        """Say it of the errors of a quantity, e.g. ``force``."""
+    def sentence(self, name: str, *, advice: bool = True) -> str:
+        """Say it of the errors of a quantity, e.g. ``force``; with what to do about it."""
         if self.verdict == UNKNOWN:
             return f"{name} errors: {self.n_groups} structures are too few to check σ"
         found = self.worst
@@ -83,10 +83,8 @@ class CoverageCheck:
         )
         if self.verdict == LARGER:
             size = f" (σ would have to be {found.ratio:.2g} times as large)" if found.ratio < math.inf else ""
-            return (
-                f"{name} errors are larger than σ says: {told}{size}; learn these data, or recalibrate the "
-                "model with such data"
-            )
+            do = "; learn these data, or recalibrate the model with such data" if advice else ""
+            return f"{name} errors are larger than σ says: {told}{size}{do}"
         return (
             f"{name} errors are smaller than σ says: {told}; {found.ratio:.2g} times σ would be enough for "
             "such data"

@@ -8,7 +8,6 @@ Soc. B 61, 611, 1999).
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,9 +58,9 @@ def fit_distance(
     """Fit the distance to training atoms.
 
     The unit of a function is its width: σ with the floors. Variances are those of the atoms and of one more,
-    whose variance is one width² in all directions, as n atoms span no more than n directions. Functions that
-    differ by less than one width altogether are at a distance below 1: atoms that are all alike, or few, have
-    a finite distance to others.
+    whose variance is one width² in all directions, as n atoms span no more than n directions. The quantile
+    counts at least a tenth of √n_features, the root mean square distance in a Gaussian: atoms that are all
+    alike have a finite distance to others.
 
     Args:
         moments: of the training atoms.
@@ -85,7 +84,7 @@ def fit_distance(
         axes[e, :k] = np.sqrt(1.0 - rest[e] / values[:k, None]) * vectors[:k]
     unit = widths * np.sqrt(rest)[:, None]
     quantiles = _quantiles(FeatureDistance(moments.mean, 1.0 / unit, axes), chunks, n_elements)
-    scale = 1.0 / np.maximum(unit * quantiles[:, None], widths)
+    scale = 1.0 / (unit * np.maximum(quantiles, 0.1 * np.sqrt(n_features))[:, None])
     fitted = FeatureDistance(moments.mean.copy(), scale, axes)
     if before is not None:
         fitted = _with_earlier(fitted, before, absent)

@@ -111,7 +111,7 @@ def _equal_shares(data: SpreadErrors) -> np.ndarray:
     half = 0.5 * _rms(data.error) ** 2 + _least(data) ** 2
     spread = _rms(data.spread)
     factor = half / spread**2 if spread > 0.0 else RAW_FACTOR**2
-    return np.log(np.array([half, factor]))
+    return np.asarray(np.log(np.array([half, factor])))
 
 
 def _limited(t: np.ndarray, data: SpreadErrors, least: float = 0.0) -> SpreadMap:
@@ -149,4 +149,4 @@ def _most_likely(data: SpreadErrors, belief: np.ndarray, weight: float) -> np.nd
             damping *= 10.0
         if np.abs(step).max() < 1e-9 or damping > 1e12:
             break
-    return t
+    return np.asarray(t)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from lmlp.plots.bars import plot_group_errors
 from lmlp.plots.batches import plot_batches
+from lmlp.plots.distance_vs_error import plot_distance_vs_error
 from lmlp.plots.error_by_distance import plot_error_by_distance
 from lmlp.plots.layer_size import SizeCurve, plot_layer_sizes
 from lmlp.plots.learning_curve import plot_learning_curve, read_epochs
@@ -26,6 +27,7 @@ __all__ = [
     "energy_drift",
     "picture_format",
     "plot_batches",
+    "plot_distance_vs_error",
     "plot_error_by_distance",
     "plot_group_errors",
     "plot_layer_sizes",

@@ -32,6 +32,7 @@ class HeldOut:
         force_species: species of each of these atoms ``[k]``.
         virial_error: of the virial per atom, i.e. stress · volume per atom, in eV/atom ``[m, 3, 3]``.
         virial_spread: likewise.
+        force_structures: which structure each atom of the forces belongs to ``[k]``, None where not known.
     """
 
     energy_error: np.ndarray
@@ -42,6 +43,7 @@ class HeldOut:
     force_species: np.ndarray
     virial_error: np.ndarray
     virial_spread: np.ndarray | None
+    force_structures: np.ndarray | None = None
 
 
 def evaluate_held_out(
@@ -49,7 +51,8 @@ def evaluate_held_out(
 ) -> HeldOut:
     """Let all members predict the same structures."""
     several = potential.n_members > 1
-    parts: dict[str, list[np.ndarray]] = {k: [] for k in ("e", "se", "n", "f", "sf", "z")}
+    parts: dict[str, list[np.ndarray]] = {k: [] for k in ("e", "se", "n", "f", "sf", "z", "of")}
+    n_before = 0
     parts |= {"v": [np.zeros((0, 3, 3))], "sv": [np.zeros((0, 3, 3))]}
     for prediction, batch, labels in predictions(potential, store, references, ids):
         assert prediction.forces is not None
@@ -62,6 +65,8 @@ def evaluate_held_out(
         parts["n"].append(batch.n_atoms.numpy()[has_energy])
         parts["f"].append((forces.mean(0) - labels.forces.double().numpy())[rows])
         parts["z"].append(species[rows])
+        parts["of"].append(n_before + batch.structure.numpy()[rows])
+        n_before += len(batch.n_atoms)
         if several:
             parts["se"].append(energies.std(0, ddof=1)[has_energy])
             parts["sf"].append(forces.std(0, ddof=1)[rows])
@@ -69,9 +74,9 @@ def evaluate_held_out(
             error, spread = _virials(prediction, batch, labels)
             parts["v"].append(error)
             parts["sv"].append(spread)
-    e, n, f, z, v = (np.concatenate(parts[k]) for k in ("e", "n", "f", "z", "v"))
+    e, n, f, z, v, of = (np.concatenate(parts[k]) for k in ("e", "n", "f", "z", "v", "of"))
     se, sf, sv = (np.concatenate(parts[k]) if several else None for k in ("se", "sf", "sv"))
-    return HeldOut(e, se, n, f, sf, z, v, sv)
+    return HeldOut(e, se, n, f, sf, z, v, sv, of)
 
 
 def _virials(prediction: BatchPrediction, batch: Batch, labels: Labels) -> tuple[np.ndarray, np.ndarray]:

@@ -69,13 +69,15 @@ def compare(model: Path, atoms: ase.Atoms, folder: Path, ranks: int) -> None:
     dump = result.dump("forces.dump")
     np.testing.assert_allclose(columns(dump, "fx", "fy", "fz"), forces, rtol=0, atol=1e-9)
     np.testing.assert_allclose(dump["c_pa"], results["energies"], rtol=0, atol=1e-9)
-    sigma = stored.force_uncertainty_factor * results["forces_std"]
-    np.testing.assert_allclose(dump["f_u[1]"], sigma.max(axis=1), rtol=0, atol=1e-9)
+    if stored.spread_maps is None:
+        sigma = (stored.force_uncertainty_factor * results["forces_std"]).max(axis=1)
+        of_energy = stored.energy_uncertainty_factor * results["energy_std"]
+    else:
+        sigma, of_energy = results["sigma_forces"], results["energy_uncertainty"]
+    np.testing.assert_allclose(dump["f_u[1]"], sigma, rtol=0, atol=1e-9)
     energy, sigma_energy, sigma_force, grade = result.value("energy")
     assert energy == pytest.approx(results["energy"], rel=0, abs=1e-9)
-    assert sigma_energy == pytest.approx(
-        stored.energy_uncertainty_factor * results["energy_std"], rel=0, abs=1e-9
-    )
+    assert sigma_energy == pytest.approx(of_energy, rel=0, abs=1e-9)
     assert sigma_force == pytest.approx(sigma.max(), rel=0, abs=1e-9)
     assert grade == pytest.approx(results["grade"], rel=1e-9)
     if atoms.pbc.all():

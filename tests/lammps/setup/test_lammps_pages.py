@@ -83,7 +83,7 @@ def script_around(case: Case, lines: str) -> str:
     if "instance 2" in lines:
         several = f"pair_style hybrid/overlay lmlp lmlp\npair_coeff * * lmlp 1 model.pt {' '.join(symbols)}\n"
         text = text.replace(style, several + several.splitlines()[1].replace("lmlp 1", "lmlp 2") + "\n")
-    return text.replace("model.pt", str(case.models.many)) + "run 0 post no\n"
+    return text.replace("model.pt", str(case.models.mapped)) + "run 0 post no\n"
 
 
 @pytest.mark.parametrize(

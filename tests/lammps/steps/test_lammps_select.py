@@ -243,7 +243,7 @@ ERRORS = [
     ("many", "1", "'file' is missing its value"),
     ("many", "0 c.extxyz", "N is '0'; it must be 1 or more"),
     ("many", "1 c.extxyz save", "'save' is missing its value"),
-    ("many", "1 c.extxyz save 0.5", "'save 0.5' must be 1 or more: grades start at 1"),
+    ("many", "1 c.extxyz save 0.5", "'save 0.5' must be 1 or more: thresholds start at 1"),
     ("many", "1 c.extxyz save 5 stop 4", "'stop 4' must not be below 'save 5'"),
     ("many", "1 c.extxyz treshold 4", "unknown keyword 'treshold'; usage: fix ID group lmlp/select N file"),
     ("many", "1 absent/c.extxyz", "cannot write absent/c.extxyz: No such file or directory"),

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from lammps_case import DUMP, ELEMENTS, Case
+from lammps_case import DUMP, ELEMENTS, FIELDS, Case
 from lammps_run import LMP, LammpsResult, columns, write_data
 from lmlp.export.model_file import read_model_file
 from lmlp.export.writing import write_model_file
@@ -85,6 +85,30 @@ def test_everything_as_the_native_backend(case: Case, run, full_run, ranks: int)
         np.testing.assert_allclose(dump[name], values, rtol=BAR, atol=BAR * scale, err_msg=name)
     for name in ("f_u[1]", "f_u[4]"):
         assert np.abs(native[name]).max() > 0  # σ and extrapolation counts are not idle
+
+
+def test_spread_maps_and_distances(case: Case, run) -> None:
+    model = case.models.mapped
+    asked = {"model": model, "fields": FIELDS + " distance 1"}
+    expected = case.run(case.full_script(**asked))
+    native = expected.dump("full.dump")  # the other run writes the file anew
+    result = run(case.full_script(settings="backend torchscript", **asked), ranks=2)
+    same(result.value("vector"), expected.value("vector"))
+    dump = result.dump("full.dump")
+    for name in ("f_u[1]", "f_u[2]", "f_u[3]", "f_u[5]"):
+        assert native[name].min() > 0.0
+        same(dump[name], native[name])
+
+
+def test_distances_without_an_ensemble(case: Case, run) -> None:
+    dumps = []
+    for settings in ("", "backend torchscript"):
+        pair = f"pair_style lmlp {settings}\npair_coeff * * {case.models.far} {SYMBOLS}\n"
+        script = "fix u all pair 1 lmlp distance 1\ndump u all custom 1 u.dump id f_u\n"
+        script += "dump_modify u sort id format float %.17g\nrun 0\n"
+        dumps.append(run(case.header() + pair + script).dump("u.dump")["f_u"])
+    assert dumps[0].min() > 0.1
+    same(dumps[1], dumps[0])
 
 
 def test_real_units_and_threads(case: Case, run, full_run) -> None:

@@ -58,6 +58,8 @@ def test_old_is_kept_and_new_is_learned(start):
     new = report["tasks"]["new"]["after"]
     old = report["tasks"]["train"]
     assert old["before"]["n"] == 3  # held out by the first training
+    assert old["before"]["calibration"]["force"]["check"]["n_structures"] == 3
+    assert new["calibration"]["force"]["check"]["n_structures"] == new["n"]
     assert new["n"] == 6
     # measured: 0.223 -> 0.172 eV/Å on the old task (its training had been short), 0.41 on the new one,
     # whose forces are 2.4 eV/Å

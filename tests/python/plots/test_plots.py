@@ -132,3 +132,13 @@ def test_same_figure_same_bytes(data, tmp_path: Path) -> None:
         plots.save(plots.plot_parity(reference, reference + errors), tmp_path / name)
         contents.append((tmp_path / name).read_bytes())
     assert contents[0] == contents[1]
+
+
+def test_distance_against_error() -> None:
+    rng = np.random.default_rng(0)
+    distances = rng.uniform(0.1, 2.0, 300)
+    figure = plots.plot_distance_vs_error(distances, 0.1 * distances)
+    line = next(line for line in figure.axes[0].lines if "bins" in line.get_label())
+    np.testing.assert_allclose(line.get_ydata(), 100.0 * line.get_xdata())  # eV/Å to meV/Å
+    assert "Spearman 1.00" in labels(figure)
+    assert "no distances" in labels(plots.plot_distance_vs_error(np.empty(0), np.empty(0)))
