@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import matplotlib
@@ -10,6 +11,7 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 from evaluate import Scan
+from PIL import Image
 from verdict import LARGE, THRESHOLD, judge
 
 _COLUMNS = 5
@@ -33,8 +35,10 @@ def plot(scans: list[Scan], file: Path) -> None:
     handles, labels = axes[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="upper center", ncols=len(labels), frameon=False)
     figure.tight_layout(rect=(0, 0, 1, 1 - 0.35 / (2.25 * rows)))
-    figure.savefig(file, dpi=75)
+    picture = io.BytesIO()
+    figure.savefig(picture, dpi=72)
     plt.close(figure)
+    Image.open(picture).convert("RGB").quantize(64).save(file, optimize=True)
 
 
 def _panel(axis: plt.Axes, scan: Scan) -> None:
@@ -49,4 +53,6 @@ def _panel(axis: plt.Axes, scan: Scan) -> None:
     axis.set_xlabel(scan.coordinate, fontsize=8)
     axis.tick_params(labelsize=7)
     silent = any(judge(errors, scan.combined).silent for errors in (scan.force_errors, scan.energy_errors))
-    axis.set_title(scan.title, fontsize=8, color="tab:red" if silent else "black")
+    axis.set_title(
+        f"silent: {scan.title}" if silent else scan.title, fontsize=8, color="red" if silent else "black"
+    )

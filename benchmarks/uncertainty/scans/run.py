@@ -1,11 +1,11 @@
 """Walk from the training data to nonsense and see whether the model's warnings keep up with its errors.
 
-    python benchmarks/uncertainty/scans/run.py [--system molecule water diamond acac] [--output FOLDER]
+    python benchmarks/uncertainty/scans/run.py [--system molecule water …] [--seed 1] [--members 4]
 
 Makes the training data (GFN2-xTB: water clusters, diamond; those of the molecule lie in examples/data; those
 of acetylacetone are read from $LMLP_DATA, else from ../shared/data beside the repository), trains an ensemble
 of each (model.yaml), labels the structures of every path (paths.py), and writes scans.md and scans.png.
-Everything that is there is used again. Needs the extra `reference` (tblite). About 15 minutes of one core.
+Everything that is there is used again. Needs the extra `reference` (tblite). About half an hour of one core.
 """
 
 from __future__ import annotations
@@ -36,13 +36,13 @@ PATHS: dict[str, Callable[[], list[ScanPath]]] = {
 }
 
 
-def train(system: str, folder: Path) -> Path:
+def train(system: str, folder: Path, options: list[str]) -> Path:
     """Return the model of a system, trained where it is not there yet."""
     model = folder / system / "model.pt"
     if not model.exists():
         data = make_data(system, model.parent)
         model.parent.mkdir(parents=True, exist_ok=True)
-        arguments = ["train", HERE / "model.yaml", "--data", data, "-o", model]
+        arguments = ["train", HERE / "model.yaml", "--data", data, "-o", model, *options]
         subprocess.run([sys.executable, "-m", "lmlp", *map(str, arguments)], check=True)
     return model
 
@@ -92,13 +92,15 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--system", nargs="+", choices=list(PATHS), default=list(PATHS))
+    parser.add_argument("--members", default="4")
+    parser.add_argument("--seed", default="1", help="of the training; another one needs another output")
     parser.add_argument("--output", type=Path, default=HERE.parents[2] / "build" / "scans")
     options = parser.parse_args()
     labels = options.output / "labels"
     labels.mkdir(parents=True, exist_ok=True)
     scans = []
     for system in options.system:
-        model = train(system, options.output)
+        model = train(system, options.output, ["--members", options.members, "--seed", options.seed])
         scans += [evaluate(path, model, labels) for path in PATHS[system]()]
     page = f"{summary(scans)}\n\n{table(scans)}\n"
     (options.output / "scans.md").write_text(page, encoding="utf-8")
