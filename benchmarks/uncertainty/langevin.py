@@ -17,9 +17,9 @@ from prediction import joined
 from torch import Tensor
 from training import Trained, cpu_seconds
 
-STEP = 3e-4
+STEP = 3e-5
 SNAPSHOTS = 5
-_LEAST = 1e-3  # δ in root mean squares of √h
+_LEAST = 0.1  # δ in root mean squares of √h
 
 
 def sample(trained: Trained, n_chains: int, share: float) -> tuple[list[Tensor], float]:
@@ -40,7 +40,7 @@ def sample(trained: Trained, n_chains: int, share: float) -> tuple[list[Tensor],
     with torch.no_grad():
         for p, best in zip(trainer.parameters, trained.weights, strict=True):
             p.copy_(best[:n_chains])
-    preconditioners = [_preconditioner(trainer.optimizer.state[p]["square"]) for p in trainer.parameters]
+    factors = preconditioners([trainer.optimizer.state[p]["square"] for p in trainer.parameters])
     temperature = share * likelihood_temperature(trainer)
     generator = torch.Generator().manual_seed(plan.config.seed)
     weights = loss_weights(plan.config.loss, 1.0)
@@ -49,7 +49,7 @@ def sample(trained: Trained, n_chains: int, share: float) -> tuple[list[Tensor],
     for epoch in range(epochs):
         for groups in sampler.batches(epoch):
             trainer.gradients(groups, weights)
-            _move(trainer.parameters, preconditioners, temperature, generator)
+            _move(trainer.parameters, factors, temperature, generator)
         if (epoch + 1) % max(1, epochs // SNAPSHOTS) == 0:
             kept.append([p.detach().clone() for p in trainer.parameters])
     return joined(kept), cpu_seconds() - start
@@ -63,16 +63,21 @@ def likelihood_temperature(trainer: Trainer) -> float:
     return 2.0 * variance / float(components)
 
 
-def _preconditioner(square: Tensor) -> Tensor:
-    root = square.sqrt()
-    return 1.0 / (root + _LEAST * root.square().mean().sqrt() + 1e-12)
+def preconditioners(squares: list[Tensor]) -> list[Tensor]:
+    """Return G of each tensor: 1/(√h + δ), with δ a share of its root mean square, or else of that of all."""
+    everywhere = torch.cat([s.flatten() for s in squares]).mean().sqrt()
+    found = []
+    for square in squares:
+        least = _LEAST * torch.maximum(square.mean().sqrt(), _LEAST * everywhere)
+        found.append(1.0 / (square.sqrt() + least))
+    return found
 
 
 @torch.no_grad()
 def _move(
-    parameters: list[Tensor], preconditioners: list[Tensor], temperature: float, generator: torch.Generator
+    parameters: list[Tensor], factors: list[Tensor], temperature: float, generator: torch.Generator
 ) -> None:
-    for p, g in zip(parameters, preconditioners, strict=True):
+    for p, g in zip(parameters, factors, strict=True):
         assert p.grad is not None
         noise = torch.randn(p.shape, generator=generator, dtype=p.dtype)
         p.sub_(STEP * g * p.grad).add_(noise * (2.0 * STEP * temperature * g).sqrt())

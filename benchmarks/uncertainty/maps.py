@@ -10,11 +10,17 @@ from scipy.optimize import minimize
 Map = Callable[[Sequence[np.ndarray], np.ndarray], np.ndarray]
 """From signals and groups (elements) ``[n]`` to σ ``[n]``."""
 _PRIOR = 5.0  # pull of an element's logarithms towards those of all elements
+_USUAL = 8.0  # pull of the logarithm of a factor b towards that of its usual value
 _OPTIONS = {"maxiter": 4000, "xatol": 1e-4, "fatol": 1e-4}
 
 
 def hypot_map(
-    signals: Sequence[np.ndarray], squares: np.ndarray, groups: np.ndarray, n_groups: int, components: int = 3
+    signals: Sequence[np.ndarray],
+    squares: np.ndarray,
+    groups: np.ndarray,
+    n_groups: int,
+    components: int = 3,
+    usual: float | None = None,
 ) -> Map:
     """Fit σ² = a² + Σ b_k² signal_k² by likelihood, for each group, with a weak pull towards all together.
 
@@ -24,6 +30,7 @@ def hypot_map(
         groups: of each; in one without data the fit of all holds.
         n_groups: number of groups.
         components: of a vector.
+        usual: what b_1 is pulled to, where the data are few.
     """
     scales = [float(np.mean(squares)), *(float(np.mean(s**2)) or 1.0 for s in signals)]
 
@@ -32,18 +39,22 @@ def hypot_map(
 
     rows = terms(signals)
 
-    def fitted(which: np.ndarray, start: np.ndarray, pull: float) -> np.ndarray:
+    def fitted(which: np.ndarray, start: np.ndarray, pulls: np.ndarray) -> np.ndarray:
         def loss(t: np.ndarray) -> float:
             v = np.exp(t) @ rows[:, which]
             likelihood = 0.5 * components * np.log(v) + 0.5 * components * squares[which] / v
-            return float(likelihood.sum() + pull * np.sum((t - start) ** 2))
+            return float(likelihood.sum() + pulls @ (t - start) ** 2)
 
         return minimize(loss, start, method="Nelder-Mead", options=_OPTIONS).x
 
-    first = np.log(np.full(len(rows), np.mean(squares) / len(rows)))
-    common = fitted(np.ones(len(squares), dtype=bool), first, 0.0)
+    first, pulls = np.log(np.full(len(rows), np.mean(squares) / len(rows))), np.zeros(len(rows))
+    if usual is not None:
+        first[1], pulls[1] = np.log(usual**2 * scales[1]), _USUAL / 4.0
+    common = fitted(np.ones(len(squares), dtype=bool), first, pulls)
     found = [
-        fitted(groups == g, common, _PRIOR) if np.count_nonzero(groups == g) > 1 else common
+        fitted(groups == g, common, np.full(len(rows), _PRIOR))
+        if np.count_nonzero(groups == g) > 1 and n_groups > 1
+        else common
         for g in range(n_groups)
     ]
     table = np.exp(np.array(found))

@@ -22,7 +22,9 @@ from training import Settings, Trained, store_of, structures_of, train_bootstrap
 
 HELD_OUT = "held out"
 RIDGES = (1e-8, 1e-6, 1e-4, 1e-2)
-TEMPERATURES = (0.01, 0.1, 1.0)
+TEMPERATURES = (0.1, 1.0, 10.0)
+USUAL = 2.0
+"""Factor b of spreads of energies: some ten structures do not tell it."""
 Results = dict[str, dict[str, dict[str, float]]]
 """Of each test (and :data:`HELD_OUT`), quantity ("force", "energy") and measure."""
 
@@ -37,7 +39,7 @@ class Signal:
         species: of the atoms.
         energy_error: eV/atom ``[n]``.
         energies: signals of structures, ``[n]`` each, eV/atom.
-        components: spread of the force components ``[n_atoms, 3]``, where σ is taken component by component.
+        components: spread of the force components ``[n_atoms, 3]``; None: the first signal is no spread.
     """
 
     error: np.ndarray
@@ -157,7 +159,7 @@ def signal(of: Structures, members: Members, mean_of: Members | None = None) -> 
 def beside(s: Signal, energies: np.ndarray, forces: np.ndarray, *, alone: bool) -> Signal:
     """Put a signal of structures and of atoms beside the spread, or in its place."""
     if alone:
-        return replace(s, forces=[forces], energies=[energies])
+        return replace(s, forces=[forces], energies=[energies], components=None)
     return replace(s, forces=[*s.forces, forces], energies=[*s.energies, energies])
 
 
@@ -201,7 +203,8 @@ def fit_energies(held: Signal, kind: str) -> Map:
         return factor_map(held.energies[0], squares)
     if kind == "monotone":
         return monotone_map(held.energies[0], squares, one, 1)
-    return hypot_map(held.energies, squares, one, 1, components=1)
+    usual = None if held.components is None else USUAL
+    return hypot_map(held.energies, squares, one, 1, components=1, usual=usual)
 
 
 # Methods --------------------------------------------------------------------------------------------
