@@ -9,6 +9,8 @@ from scipy.optimize import minimize
 
 Map = Callable[[Sequence[np.ndarray], np.ndarray], np.ndarray]
 """From signals and groups (elements) ``[n]`` to σ ``[n]``."""
+LEAST = 0.05
+"""Smallest a in root mean square errors: where errors vanish by symmetry the likelihood has no bound."""
 _PRIOR = 5.0  # pull of an element's logarithms towards those of all elements
 _USUAL = 8.0  # pull of the logarithm of a factor b towards that of its usual value
 _OPTIONS = {"maxiter": 4000, "xatol": 1e-4, "fatol": 1e-4}
@@ -24,6 +26,8 @@ def hypot_map(
 ) -> Map:
     """Fit σ² = a² + Σ b_k² signal_k² by likelihood, for each group, with a weak pull towards all together.
 
+    a is at least :data:`LEAST` of the root mean square error.
+
     Args:
         signals: ``[n]`` each.
         squares: squared error, of a vector its length's ``[n]``.
@@ -37,11 +41,11 @@ def hypot_map(
     def terms(of: Sequence[np.ndarray]) -> np.ndarray:
         return np.stack([np.ones(len(of[0])), *(s**2 for s in of)]) / np.array(scales)[:, None]
 
-    rows = terms(signals)
+    rows, least = terms(signals), LEAST**2 * scales[0]
 
     def fitted(which: np.ndarray, start: np.ndarray, pulls: np.ndarray) -> np.ndarray:
         def loss(t: np.ndarray) -> float:
-            v = np.exp(t) @ rows[:, which]
+            v = np.exp(t) @ rows[:, which] + least
             likelihood = 0.5 * components * np.log(v) + 0.5 * components * squares[which] / v
             return float(likelihood.sum() + pulls @ (t - start) ** 2)
 
@@ -58,7 +62,7 @@ def hypot_map(
         for g in range(n_groups)
     ]
     table = np.exp(np.array(found))
-    return lambda of, of_groups: np.sqrt((table[of_groups].T * terms(of)).sum(axis=0))
+    return lambda of, of_groups: np.sqrt((table[of_groups].T * terms(of)).sum(axis=0) + least)
 
 
 def factor_map(signal: np.ndarray, squares: np.ndarray) -> Map:

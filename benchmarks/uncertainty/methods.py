@@ -23,6 +23,8 @@ from training import Settings, Trained, store_of, structures_of, train_bootstrap
 HELD_OUT = "held out"
 RIDGES = (1e-8, 1e-6, 1e-4, 1e-2)
 TEMPERATURES = (0.1, 1.0, 10.0)
+NOTHING = 1e-6
+"""Reference force in eV/Å below which it vanishes by symmetry."""
 USUAL = 2.0
 """Factor b of spreads of energies: some ten structures do not tell it."""
 Results = dict[str, dict[str, dict[str, float]]]
@@ -39,6 +41,7 @@ class Signal:
         species: of the atoms.
         energy_error: eV/atom ``[n]``.
         energies: signals of structures, ``[n]`` each, eV/atom.
+        free: whether an atom's force is known, and does not vanish by symmetry ``[n_atoms]``.
         components: spread of the force components ``[n_atoms, 3]``; None: the first signal is no spread.
     """
 
@@ -47,7 +50,20 @@ class Signal:
     species: np.ndarray
     energy_error: np.ndarray
     energies: Sequence[np.ndarray]
+    free: np.ndarray
     components: np.ndarray | None = None
+
+    @property
+    def of_free_atoms(self) -> Signal:
+        """The same without the other atoms."""
+        return replace(
+            self,
+            error=self.error[self.free],
+            forces=[s[self.free] for s in self.forces],
+            species=self.species[self.free],
+            free=self.free[self.free],
+            components=None if self.components is None else self.components[self.free],
+        )
 
 
 @dataclass
@@ -152,6 +168,7 @@ def signal(of: Structures, members: Members, mean_of: Members | None = None) -> 
         of.species,
         mean.energies.mean(axis=0) - of.energies,
         [energies],
+        np.linalg.norm(of.forces, axis=1) > NOTHING,  # not if it is NaN
         spread,
     )
 
@@ -164,16 +181,15 @@ def beside(s: Signal, energies: np.ndarray, forces: np.ndarray, *, alone: bool) 
 
 
 def measure(signals: dict[str, Signal], n_elements: int, kind: str = "hypot") -> Results:
-    """Fit the map on the held-out structures, and measure σ everywhere."""
-    held = signals[HELD_OUT]
+    """Fit the map on the held-out structures, and measure σ everywhere; of forces, for free atoms alone."""
+    held = signals[HELD_OUT].of_free_atoms
     forces, energies = fit_forces(held, n_elements, kind), fit_energies(held, kind)
     results: Results = {}
-    for name, s in signals.items():
+    for name, all_atoms in signals.items():
+        s = all_atoms.of_free_atoms
         results[name] = {}
-        rows = np.isfinite(s.error).all(axis=1)
-        if rows.any():
-            sigma = forces(s)
-            results[name]["force"] = force_measures(sigma[rows], s.error[rows])
+        if len(s.error):
+            results[name]["force"] = force_measures(forces(s), s.error)
         known = np.isfinite(s.energy_error)
         if known.any():
             sigma = energies(s.energies, np.zeros(len(known), dtype=int))
