@@ -20,6 +20,8 @@ from training import FINISH, Trained, cpu_seconds
 
 Score = Callable[[Tensor, Tensor], Tensor]
 """From errors and variances of components to their scores; beside (error)² for small errors."""
+SQUARES = "squares"
+"""Squared errors of the members' forces as before: what the other conditions do without a likelihood."""
 _TYPICAL = 100  # training structures that the first map is fitted on
 
 
@@ -56,15 +58,24 @@ class SharedBatches(ShuffledBatches):
 
 
 class LikelihoodTrainer(Trainer):
-    """Trains by squared errors of energies, and by a score of forces whose σ is the map of the spread."""
+    """Trains by squared errors of energies, and by a score of forces whose σ is the map of the spread.
 
-    score: Score
+    Attributes:
+        name: of the score.
+        factor: on it.
+        floors, slopes: a² and b² of each element's map.
+    """
+
+    name: str
     factor: float
     floors: list[float]
     slopes: list[float]
 
     def use(self, name: str, structures: Structures) -> None:
         """Choose the score, with the map of the present spread on training structures."""
+        self.name = name
+        if name == SQUARES:
+            return
         with self.using(self.average.values):
             members = predict(self.potential, structures)
         error = members.forces.mean(axis=0) - structures.forces
@@ -76,8 +87,7 @@ class LikelihoodTrainer(Trainer):
         floors = found([np.zeros(n)], at)
         self.floors = (floors**2).tolist()
         self.slopes = (found([np.ones(n)], at) ** 2 - floors**2).tolist()
-        self.score, factor = SCORES[name]
-        self.factor = factor(float(np.mean(squares)) / 3.0)
+        self.factor = SCORES[name][1](float(np.mean(squares)) / 3.0)
 
     def gradients(self, groups: Sequence[np.ndarray], weights: LossWeights) -> tuple[np.ndarray, np.ndarray]:
         """Compute the gradients of both terms; every group has the same structures."""
@@ -89,22 +99,30 @@ class LikelihoodTrainer(Trainer):
         total = (weights.energy**2 * errors.energy * labels.weights).sum()
         if errors.stress is not None:
             total = total + (weights.stress * errors.stress * labels.weights).sum()
-        n, parts = self.potential.n_members, []
-        bounds = batch.element_slots
-        for e, (start, end) in enumerate(pairwise(bounds)):
-            forces = prediction.forces[start:end].view(n, -1, 3)
-            error = forces.mean(dim=0) - labels.forces[start:end].view(n, -1, 3)[0]
-            spread = forces.var(dim=0).sum(dim=-1, keepdim=True)
-            variance = (self.floors[e] + self.slopes[e] * spread) / 3.0
-            parts.append(self.score(error, variance).flatten())
-        total = total + weights.force * n * self.factor * torch.cat(parts).mean()
+        if self.name == SQUARES:
+            assert errors.force is not None
+            total = total + weights.force * (errors.force * labels.weights).sum()
+        else:
+            scores = self._scores(prediction.forces, labels.forces, batch.element_slots)
+            total = total + weights.force * self.potential.n_members * self.factor * scores.mean()
         total.backward()
         self._batch_sums = torch.zeros_like(self.position.sums.values)
         return np.concatenate(groups), errors.loss(weights).detach().double().numpy()
 
+    def _scores(self, forces: Tensor, references: Tensor, bounds: Sequence[int]) -> Tensor:
+        """Score each component by mean and spread of the members; slots are by element, then member."""
+        score, parts = SCORES[self.name][0], []
+        for e, (start, end) in enumerate(pairwise(bounds)):
+            by_member = forces[start:end].view(self.potential.n_members, -1, 3)
+            error = by_member.mean(dim=0) - references[start:end].view(by_member.shape)[0]
+            spread = by_member.var(dim=0).sum(dim=-1, keepdim=True)
+            variance = (self.floors[e] + self.slopes[e] * spread) / 3.0
+            parts.append(score(error, variance).flatten())
+        return torch.cat(parts)
+
 
 def finish_by(name: str, trained: Trained, n_members: int) -> tuple[list[Tensor], float]:
-    """Repeat the last epochs of an ensemble with a score of :data:`SCORES`.
+    """Repeat the last epochs of an ensemble with a score of :data:`SCORES`, or :data:`SQUARES`.
 
     All members see all structures that some member trained on: no best epoch is chosen any more.
 
@@ -117,7 +135,7 @@ def finish_by(name: str, trained: Trained, n_members: int) -> tuple[list[Tensor]
     start = cpu_seconds()
     trainer = take_over(LikelihoodTrainer, trained, n_members, sampler)
     assert isinstance(trainer, LikelihoodTrainer)
-    trainer.use(name, Structures(plan.store, plan.references, together[:_TYPICAL]))
+    trainer.use(name, Structures(plan.store, plan.references, together[:: max(1, len(together) // _TYPICAL)]))
     epochs = finish_epochs(trained)
     n_steps = epochs * sampler.n_steps
     done = 0

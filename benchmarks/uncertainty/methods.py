@@ -13,7 +13,7 @@ import numpy as np
 from distances import Distances
 from langevin import sample
 from last_layer import LastLayer
-from likelihood import finish_by
+from likelihood import SQUARES, finish_by
 from maps import Map, factor_map, hypot_map, monotone_map
 from measures import force_measures, normal_measures
 from prediction import Members, Structures, potential_of, predict
@@ -317,6 +317,7 @@ METHODS: dict[str, Callable[[Bench], Outcome]] = {
     "members-4-factor": lambda b: plain(b, 4, "factor"),
     "members-4-monotone": lambda b: plain(b, 4, "monotone"),
     "bootstrap-4": lambda b: bootstrapped(b, 4),
+    "squares-4": lambda b: finished(b, 4, SQUARES),
     "nll-4": lambda b: finished(b, 4, "NLL"),
     "crps-4": lambda b: finished(b, 4, "CRPS"),
     "nll-10": lambda b: finished(b, 10, "NLL"),
@@ -335,6 +336,7 @@ NAMES = {
     "factor": "plain ensemble, c·std of components",
     "monotone": "plain ensemble, monotone map",
     "bootstrap": "bootstrap",
+    "squares": "last epochs on all structures",
     "nll": "last epochs by likelihood (NLL)",
     "crps": "last epochs by CRPS",
     "langevin": "Langevin chains, 5 snapshots of each",

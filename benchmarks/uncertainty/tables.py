@@ -30,6 +30,8 @@ ENERGY_COLUMNS = {
     "nll": "NLL",
     "crps": "CRPS (meV/atom)",
 }
+ALONE = ("members", "factor", "monotone", "bootstrap", "squares", "nll", "crps", "langevin")
+"""Methods whose signal is the members' spread."""
 _MILLI = {"rmse", "crps", "sharpness"}
 
 
@@ -49,7 +51,7 @@ def label(method: str) -> tuple[str, str]:
     for key, name in reversed(NAMES.items()):
         if key in method:
             members = next(part for part in method.split("-") if part.isdigit())
-            beside = key not in ("members", "factor", "monotone", "bootstrap", "nll", "crps", "langevin")
+            beside = key not in ALONE
             return (
                 "spread and " + name[0].lower() + name[1:] if beside and members != "1" else name
             ), members
