@@ -25,17 +25,18 @@ app = typer.Typer(
 # command -> module of this folder whose function `command` does it; its class `Command`, if there is one,
 # shows the help. Modules import heavy packages inside the function.
 COMMANDS: dict[str, str] = {
-    "export": "export",
-    "import-original": "import_original",
-    "init": "init",
+    "export": "models.export",
+    "import-original": "models.import_original",
+    "init": "models.init",
     "train": "train",
     "learn": "learn",
     "eval": "eval",
+    "calibrate": "models.calibrate",
     "md": "md",
-    "info": "info",
+    "info": "models.info",
     "doctor": "doctor",
     "near": "near",
-    "merge": "merge",
+    "merge": "models.merge",
     "build-torch-backend": "build_torch_backend",
 }
 

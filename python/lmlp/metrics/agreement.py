@@ -83,7 +83,7 @@ class CoverageCheck:
         )
         if self.verdict == LARGER:
             size = f" (σ would have to be {found.ratio:.2g} times as large)" if found.ratio < math.inf else ""
-            do = "; learn these data, or recalibrate the model with such data" if advice else ""
+            do = "; learn these data (lmlp learn), or fit σ to such data (lmlp calibrate)" if advice else ""
             return f"{name} errors are larger than σ says: {told}{size}{do}"
         return (
             f"{name} errors are smaller than σ says: {told}; {found.ratio:.2g} times σ would be enough for "

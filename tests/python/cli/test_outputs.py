@@ -40,6 +40,7 @@ OUTPUTS: dict[tuple[str, str], tuple[tuple[str, ...], set[str]]] = {
     ("import-original", "--output"): (("import-original", "notes.txt"), {"other.pt", "model.pt"}),
     ("init", "--output"): (("init", "--elements", "H,O", "--no-verify"), {"other.pt", "model.pt"}),
     ("merge", "--output"): (("merge", "model.pt", "other.pt", "--data", "data.xyz"), set()),
+    ("calibrate", "--output"): (("calibrate", "model.pt", "data.xyz"), {"other.pt", "model.pt"}),
     ("near", "--plot"): (("near", "data.xyz"), {"p.png"}),
     ("build-torch-backend", "--output"): (("build-torch-backend", "--compiler", "true"), set()),
     ("data convert", "--output"): (("data", "convert", "data.xyz", "valid.xyz@2"), {"free.xyz"}),

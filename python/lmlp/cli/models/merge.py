@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from lmlp.cli.shared.described import TRAINING, described_by
 from lmlp.cli.shared.options import KEYS, EnergyKey, Force, ForcesKey, ModelOutput, UnitsKey, WeightsKey
-
-if TYPE_CHECKING:
-    from lmlp.io import DataKeys
-    from lmlp.model.data import ModelData
 
 Command = described_by(TRAINING, KEYS, defaults=False)
 
@@ -50,6 +46,7 @@ def command(
 
       lmlp merge node*/model.pt -o model.pt
     """
+    from lmlp.cli.shared.measured import measured_on, report_measured
     from lmlp.cli.shared.written import report_written
     from lmlp.export.merge import merge_models
     from lmlp.export.model_file import read_model_file
@@ -62,33 +59,9 @@ def command(
     merged = merge_models([read_model_file(path) for path in models], [str(path) for path in models])
     if data:
         keys = DataKeys(energy_key, forces_key, stress="none", weights=weights_key, units=units_key)
-        merged = _measured(merged, data, keys, threads)
+        merged = measured_on(merged, data, keys, threads)
     report_written(output, merged, write_model_file(merged, output))
-    if merged.energy_rmse is not None or merged.force_rmse is not None:
-        parts = [
-            f"{1e3 * value:.4g} {unit}"
-            for value, unit in ((merged.energy_rmse, "meV/atom"), (merged.force_rmse, "meV/Å"))
-            if value is not None
-        ]
-        typer.echo(f"test RMSE {', '.join(parts)}; calibrated on {', '.join(data or [])}")
+    if data:
+        report_measured(merged, data)
     else:
         typer.echo("no test errors, not calibrated: `lmlp merge … --data held_out.xyz` measures them")
-
-
-def _measured(model: ModelData, data: list[str], keys: DataKeys, threads: int) -> ModelData:
-    """Evaluate the merged model from a temporary file and take its errors."""
-    import dataclasses
-    import tempfile
-
-    from lmlp.evaluation import evaluate
-    from lmlp.evaluation.recalibrate import recalibrated
-    from lmlp.export.writing import write_model_file
-    from lmlp.io import read_structures
-
-    structures = read_structures(data, keys)
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "merged.pt"
-        write_model_file(model, path, verify=False)
-        measured = recalibrated(model, evaluate(path, structures, threads=threads))
-    tested = {"files": data, "n_structures": len(structures)}
-    return dataclasses.replace(measured, provenance={**model.provenance, "tested_on": tested})

@@ -1,0 +1,1 @@
+"""Commands that make, change or show a model file."""
