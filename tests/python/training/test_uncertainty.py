@@ -6,6 +6,7 @@ import json
 import numpy as np
 import pytest
 import torch
+from lmlp.dataset import training_atoms
 from lmlp.export.model_file import read_model_file
 from lmlp.export.writing import write_model_file
 from lmlp.io import write_structures
@@ -174,3 +175,14 @@ def test_resumed_runs_have_the_same_bits(tmp_path):
     assert load_checkpoint(short.checkpoint)["results"] is None
     assert load_model_data(short.checkpoint).spread_maps == SpreadMaps.raw(2).block(["H", "O"])
     assert same_uncertainty(train(short, resume=True), straight)
+
+
+def test_of_many_atoms_a_part_is_drawn_by_the_seed(tmp_path, monkeypatch):
+    every = prepared(settings(tmp_path, clusters(60))).plan.parts.distance
+    monkeypatch.setattr(training_atoms, "MOST_ATOMS", 30)
+    parts = [prepared(settings(tmp_path, clusters(60), seed=k)).plan.parts.distance for k in (1, 1, 2)]
+    for part in parts:
+        assert (part.atoms >= 30).all()
+        assert part.atoms.sum() < every.atoms.sum() / 2
+    np.testing.assert_array_equal(parts[0].distance.scale, parts[1].distance.scale)
+    assert not np.array_equal(parts[0].distance.scale, parts[2].distance.scale)

@@ -38,7 +38,8 @@ def command(
     the same settings and another [bold]--seed[/bold] each. The test errors and the calibration of the parts
     do not hold for the whole: they are dropped, unless [bold]--data[/bold] gives structures to measure them
     on.
-    Without test errors the model gives uncertainties (c = 2), but no grade.
+    Without test errors the model gives uncertainties (twice the deviation of the members), but no grade. It
+    knows distances from the training data if all parts were trained on the same data.
 
     [bold]Examples[/bold]
 
