@@ -65,6 +65,23 @@ def test_files_and_skipped_frames(frames: list[Atoms]) -> None:
     np.testing.assert_allclose(sliced.members, part.members, rtol=1e-6)
 
 
+def test_dumps_of_lammps_need_elements(frames: list[Atoms], folder: Path) -> None:
+    box = "ITEM: BOX BOUNDS pp pp pp\n" + 3 * "-10 10\n"
+    for name, columns in (("good", "id type element x y z"), ("bad", "id type x y z")):
+        text = ""
+        for step, atoms in enumerate(frames):
+            text += f"ITEM: TIMESTEP\n{step}\nITEM: NUMBER OF ATOMS\n3\n{box}ITEM: ATOMS {columns}\n"
+            for k, (symbol, place) in enumerate(zip(atoms.symbols, atoms.positions, strict=True)):
+                words = [k + 1, 1 + (symbol == "H"), *([symbol] if name == "good" else []), *place]
+                text += " ".join(map(str, words)) + "\n"
+        (folder / f"{name}.lammpstrj").write_text(text)
+    found = lmlp.reweight("distance:0-1", "good.lammpstrj", "model.pt", temperature=300)["distance:0-1"]
+    known = lmlp.reweight("distance:0-1", frames, "model.pt", temperature=300)["distance:0-1"]
+    np.testing.assert_allclose(found.members, known.members, rtol=1e-9)
+    with pytest.raises(DataError, match="no elements"):
+        lmlp.reweight("distance:0-1", "bad.lammpstrj", "model.pt", temperature=300)
+
+
 def test_what_cannot_be(frames: list[Atoms], folder: Path) -> None:
     energies = np.random.default_rng(0).normal(size=(2, 30))
 
