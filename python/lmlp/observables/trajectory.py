@@ -12,6 +12,10 @@ from ase.io import iread
 
 from lmlp.calculators.members import MemberEnergies
 from lmlp.errors import DataError, InvalidArgumentError, LMLPError
+from lmlp.io import DataKeys, read_structures
+from lmlp.io.detect import reader_of
+from lmlp.io.formats.dumps import KINDS as DUMPS
+from lmlp.io.formats.foreign import ase_format
 from lmlp.io.open import check_exists, split_index
 from lmlp.observables.quantities import Quantity
 from lmlp.observables.result import Observable
@@ -22,7 +26,8 @@ def read_frames(trajectory: str | Path | Iterable[Atoms]) -> Iterator[Atoms]:
     """Read the frames of a file, anything that ASE reads, or take them as they are.
 
     Raises:
-        DataError: a file that ASE cannot read. InvalidArgumentError: something that is no structure.
+        DataError: a file that cannot be read, or a dump of LAMMPS without elements.
+        InvalidArgumentError: something that is no structure.
     """
     if not isinstance(trajectory, (str, Path)):
         for frame in trajectory:
@@ -30,7 +35,11 @@ def read_frames(trajectory: str | Path | Iterable[Atoms]) -> Iterator[Atoms]:
                 raise InvalidArgumentError(f"trajectory: give a file or ase.Atoms; got {frame!r}")
             yield frame
         return
-    check_exists(split_index(trajectory)[0])
+    path = split_index(trajectory)[0]
+    check_exists(path)
+    if reader_of(path) == "ase" and ase_format(path) in DUMPS:
+        yield from _dump(trajectory)
+        return
     frames = iread(str(trajectory), index=None if "@" in Path(trajectory).name else ":")
     while True:
         try:
@@ -41,6 +50,13 @@ def read_frames(trajectory: str | Path | Iterable[Atoms]) -> Iterator[Atoms]:
             text = str(error).splitlines() or [type(error).__name__]
             raise DataError(f"{trajectory}: ASE cannot read the trajectory: {text[0]}") from None
         yield frame
+
+
+def _dump(trajectory: str | Path) -> Iterator[Atoms]:
+    """Read a dump of LAMMPS as data are read: ASE would take types for atomic numbers."""
+    no_labels = DataKeys(energy="none", forces="none", stress="none", virial="none")
+    for frame in read_structures(trajectory, no_labels):
+        yield Atoms(numbers=frame.numbers, positions=frame.positions, cell=frame.cell, pbc=frame.pbc)
 
 
 @dataclass(frozen=True)
