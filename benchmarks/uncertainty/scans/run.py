@@ -25,7 +25,7 @@ from paths import Path as ScanPath
 from paths import crystal_paths, dimer_paths, molecule_paths, public_paths, water_paths
 from plots import plot
 from systems import make_data, public_data, start
-from verdict import LARGE, judge
+from verdict import ALONE, LARGE, THRESHOLD, judge
 
 HERE = Path(__file__).resolve().parent
 PATHS: dict[str, Callable[[], list[ScanPath]]] = {
@@ -34,6 +34,9 @@ PATHS: dict[str, Callable[[], list[ScanPath]]] = {
     "diamond": lambda: crystal_paths(start("diamond")) + dimer_paths("diamond", "C"),
     "acac": lambda: public_paths(public_data()),
 }
+
+
+WARNINGS = (("combined", THRESHOLD), ("grades", THRESHOLD), ("distances", THRESHOLD), ("distances", ALONE))
 
 
 def train(system: str, folder: Path, options: list[str]) -> Path:
@@ -73,17 +76,34 @@ def table(scans: list[Scan]) -> str:
 
 def summary(scans: list[Scan]) -> str:
     """Markdown: silent failures and late warnings, by quantity."""
-    heads = ["errors of", "paths", "with large errors", "warning", "silent failures", "late structures"]
+    heads = [
+        "errors of",
+        "paths",
+        "with large errors",
+        "warning",
+        "silent failures",
+        "late",
+        "largest unseen",
+    ]
     lines = ["| " + " | ".join(heads) + " |", "|---" * len(heads) + "|"]
     for kind, quantity in (("F", "forces"), ("E", "energies")):
         known = [s for s in scans if kind in kinds(s)]
         large = sum(bool((kinds(s)[kind] > LARGE).any()) for s in known)
-        for name, label in (("combined", "both"), ("grades", "grade"), ("distances", "distance")):
-            verdicts = [judge(kinds(s)[kind], getattr(s, name)) for s in known]
+        for name, threshold in WARNINGS:
+            verdicts = [judge(kinds(s)[kind], getattr(s, name), threshold) for s in known]
             silent, late = sum(v.silent for v in verdicts), sum(v.late for v in verdicts)
-            lines.append(f"| {quantity} | {len(known)} | {large} | {label} | {silent} | {late} |")
+            worst = max((v.unseen for v in verdicts), default=0.0)
+            label = f"{name.removesuffix('s')} > {threshold:g}"
+            lines.append(
+                f"| {quantity} | {len(known)} | {large} | {label} | {silent} | {late} | {worst:.2g} |"
+            )
     labels, failed = sum(len(s.values) for s in scans), sum(s.failed for s in scans)
-    return "\n".join(lines) + f"\n\n{labels} structures; for {failed} more the reference did not converge."
+    beyond = max(float((s.force_errors / s.grades).max()) for s in scans if "F" in kinds(s))
+    notes = (
+        f"{labels} structures; for {failed} more the reference did not converge. "
+        f"Errors of forces are up to {beyond:.2g} times σ."
+    )
+    return "\n".join(lines) + "\n\n" + notes
 
 
 def main() -> None:

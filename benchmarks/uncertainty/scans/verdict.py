@@ -10,6 +10,8 @@ LARGE = 5.0
 """Errors above this many times the stated one must not pass unseen."""
 THRESHOLD = 3.0
 """Of the combined grade: what `lmlp md` and fix lmlp/select keep structures at by default."""
+ALONE = 1.5
+"""Of the distance where there is no grade: a threshold that warns in time."""
 
 
 @dataclass(frozen=True)
@@ -28,9 +30,9 @@ class Verdict:
     silent: bool
 
 
-def judge(errors: np.ndarray, warnings: np.ndarray) -> Verdict:
+def judge(errors: np.ndarray, warnings: np.ndarray, threshold: float = THRESHOLD) -> Verdict:
     """Compare errors over the stated ones with what warns of them (grades, distances, or both) ``[n]``."""
-    below = warnings < THRESHOLD
+    below = warnings < threshold
     large = errors > LARGE
     first = len(below) if below.all() else int(np.argmin(below))
     late = int(large[:first].sum())
