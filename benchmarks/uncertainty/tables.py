@@ -48,14 +48,11 @@ def page(settings: Mapping[str, Any], found: Found) -> str:
 
 def label(method: str) -> tuple[str, str]:
     """Name of a method, and its members."""
-    for key, name in reversed(NAMES.items()):
-        if key in method:
-            members = next(part for part in method.split("-") if part.isdigit())
-            beside = key not in ALONE
-            return (
-                "spread and " + name[0].lower() + name[1:] if beside and members != "1" else name
-            ), members
-    raise KeyError(method)
+    key = next(key for key in reversed(NAMES) if key in method)
+    members = next(part for part in method.split("-") if part.isdigit())
+    if key in ALONE or members == "1":
+        return NAMES[key], members
+    return f"plain ensemble and {NAMES[key]}", members
 
 
 def cost_table(found: Found) -> str:
