@@ -86,7 +86,10 @@ def mean(seeds: Sequence[Mapping[str, Any]], value: Any, digits: str) -> str:
     """Mean over the seeds, with the standard deviation if there are several."""
     values = [value(s) for s in seeds]
     text = f"{statistics.mean(values):{digits}}"
-    return text + (f" ± {statistics.stdev(values):.1g}" if len(values) > 1 else "")
+    if len(values) == 1:
+        return text
+    deviation = statistics.stdev(values)
+    return f"{text} ± {deviation:.1g}" if deviation < 9.5 else f"{text} ± {deviation:.0f}"
 
 
 def markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
