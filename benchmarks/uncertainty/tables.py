@@ -48,14 +48,11 @@ def page(settings: Mapping[str, Any], found: Found) -> str:
 
 def label(method: str) -> tuple[str, str]:
     """Name of a method, and its members."""
-    for key, name in reversed(NAMES.items()):
-        if key in method:
-            members = next(part for part in method.split("-") if part.isdigit())
-            beside = key not in ALONE
-            return (
-                "spread and " + name[0].lower() + name[1:] if beside and members != "1" else name
-            ), members
-    raise KeyError(method)
+    key = next(key for key in reversed(NAMES) if key in method)
+    members = next(part for part in method.split("-") if part.isdigit())
+    if key in ALONE or members == "1":
+        return NAMES[key], members
+    return f"plain ensemble and {NAMES[key]}", members
 
 
 def cost_table(found: Found) -> str:
@@ -89,7 +86,10 @@ def mean(seeds: Sequence[Mapping[str, Any]], value: Any, digits: str) -> str:
     """Mean over the seeds, with the standard deviation if there are several."""
     values = [value(s) for s in seeds]
     text = f"{statistics.mean(values):{digits}}"
-    return text + (f" ± {statistics.stdev(values):.1g}" if len(values) > 1 else "")
+    if len(values) == 1:
+        return text
+    deviation = statistics.stdev(values)
+    return f"{text} ± {deviation:.1g}" if deviation < 9.5 else f"{text} ± {deviation:.0f}"
 
 
 def markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -154,7 +154,7 @@ def test_tiny_run(load_file, tiny, tmp_path, monkeypatch, capsys) -> None:
     assert error["members-4"] == error["members-4-factor"] == error["mahalanobis-4"]
     assert len({error[m] for m in ("members-4", "squares-4", "nll-4", "crps-4", "langevin-4")}) == 5
     table = (out / "table.md").read_text()
-    assert "| spread and last-layer Laplace | 4 |" in table
+    assert "| plain ensemble and last-layer Laplace | 4 |" in table
     assert "| last-layer Laplace | 1 |" in table
     capsys.readouterr()
     monkeypatch.setattr(run, "METHODS", dict.fromkeys(run.METHODS))
