@@ -14,7 +14,7 @@ from lmlp.dataset.store import Store
 from lmlp.metrics import calibrate
 from lmlp.model.potential import Batch, BatchPrediction, EnsemblePotential, predicted_stress
 from lmlp.model.spread import RAW_FACTOR, SpreadMap, SpreadMaps
-from lmlp.model.spread_fit import OF_STRUCTURES, SpreadErrors, fit_spread_map, fit_spread_maps
+from lmlp.model.spread_fit import SpreadErrors, fit_spread_map, fit_spread_maps
 
 _ROWS, _COLUMNS = np.triu_indices(3)  # the components of a stress that are independent
 
@@ -114,7 +114,7 @@ def model_errors(held: HeldOut, elements: Sequence[str], before: SpreadMaps | No
     if len(held.energy_error) >= 2:
         error, spread = held.energy_error / held.energy_atoms, held.energy_spread / held.energy_atoms
         result["energy_uncertainty_factor"] = _factor(error, spread)
-        maps = replace(maps, energy=fit_spread_map(SpreadErrors(spread, np.abs(error), 1), OF_STRUCTURES))
+        maps = replace(maps, energy=fit_spread_map(SpreadErrors(spread, np.abs(error), 1)))
         calibration["energy"] = {"unit": "eV/atom", **_entry(maps.energy, maps.energy(spread), error)}
     if len(held.force_error) >= 2:
         result["force_uncertainty_factor"] = _factor(held.force_error, held.force_spread)
@@ -123,7 +123,7 @@ def model_errors(held: HeldOut, elements: Sequence[str], before: SpreadMaps | No
     if held.virial_spread is not None and len(held.virial_error) >= 2:
         error, spread = _rms(held.virial_error, axis=(1, 2)), _rms(held.virial_spread, axis=(1, 2))
         data = SpreadErrors(spread, error, len(_ROWS))
-        maps = replace(maps, stress=fit_spread_map(data, OF_STRUCTURES))
+        maps = replace(maps, stress=fit_spread_map(data))
         components = held.virial_error[:, _ROWS, _COLUMNS]
         sigma = np.repeat(maps.stress(spread)[:, None], len(_ROWS), axis=1)
         calibration["stress"] = {"unit": "eV/atom", **_entry(maps.stress, sigma, components)}
