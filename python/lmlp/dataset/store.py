@@ -123,6 +123,26 @@ class Store:
         """Compute the features of the atoms of some structures."""
         return self.block_features(find_block(self.dataset, ids, self.descriptor.cutoff))
 
+    def feature_chunks(self, ids: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Yield features ``[n, n_features]`` and species ``[n]`` of the atoms of some structures, in chunks.
+
+        Those in memory are not computed again as long as :meth:`set_inputs` has not been called.
+
+        Args:
+            ids: structures, ascending.
+        """
+        kept = iter(self._features or [])
+        for chunk in self.chunks():
+            features = next(kept, None)
+            here = np.intersect1d(chunk, ids, assume_unique=True)
+            if not len(here):
+                continue
+            atoms = ragged(self.dataset.first_atom[here], self.dataset.n_atoms[here])
+            if features is None:
+                yield self.features(here), self.dataset.species[atoms]
+            else:
+                yield features[atoms - self.dataset.first_atom[chunk[0]]], self.dataset.species[atoms]
+
     def set_inputs(self, input_map: InputMap, dtype: torch.dtype) -> None:
         """Fix the map from features to network inputs, and compute the cached inputs."""
         self.input_map, self.dtype = input_map, dtype

@@ -10,6 +10,7 @@ import numpy as np
 
 from lmlp.errors import ModelFileError
 from lmlp.model.data import ModelData
+from lmlp.model.spread import SpreadMaps
 from lmlp.version import __version__
 
 _SAME_ENERGY = 1e-9  # eV; one fit on the same data gives the same bits, another machine the last bits only
@@ -19,9 +20,10 @@ def merge_models(models: Sequence[ModelData], names: Sequence[str]) -> ModelData
     """Return one model with the members of all, in the order given.
 
     Elements, descriptor, layers, activation and atomic energies must be the same. Test errors, uncertainty
-    factors and calibration belong to each ensemble and are left out: the new one's have to be measured.
-    Ranges of the features are joined. Free atoms must be of the same elements and energies; the smallest
-    densities are kept.
+    factors, spread maps and calibration belong to each ensemble and are left out: the new one's have to be
+    measured. Ranges of the features are joined. Free atoms must be of the same elements and energies; the
+    smallest densities are kept. The distance is that of the first model where all were trained on the same
+    data, of which each has its own share; of other data there is none.
 
     Args:
         models: two or more.
@@ -53,6 +55,8 @@ def merge_models(models: Sequence[ModelData], names: Sequence[str]) -> ModelData
         feature_min=ranges[0],
         feature_max=ranges[1],
         calibration={},
+        spread_maps=_raw_maps(models),
+        **_distance(models),
         free_atoms=_joined_free_atoms(models),
         shortest_distances=_joined_distances(models),
         provenance={"merged": [_origin(m, n) for m, n in zip(models, names, strict=True)], "by": __version__},
@@ -158,6 +162,22 @@ def _joined_distances(models: Sequence[ModelData]) -> dict[str, float]:
         return {}
     names = {name for distances in known for name in distances}
     return {name: min(d[name] for d in known if name in d) for name in sorted(names)}
+
+
+def _raw_maps(models: Sequence[ModelData]) -> dict[str, Any] | None:
+    """Return maps of an ensemble that is not measured; None if all models are older than maps."""
+    if all(m.spread_maps is None and m.distance is None for m in models):
+        return None
+    elements = models[0].elements
+    return SpreadMaps.raw(len(elements)).block(elements)
+
+
+def _distance(models: Sequence[ModelData]) -> dict[str, Any]:
+    """Return the fields of the distance: of the first model, or none."""
+    names = ("distance", "distance_shift", "distance_scale", "distance_axes")
+    data = {m.provenance.get("data_sha256") for m in models}
+    known = all(m.distance is not None for m in models) and len(data) == 1 and None not in data
+    return {name: getattr(models[0], name) if known else None for name in names}
 
 
 def _joined_ranges(models: Sequence[ModelData]) -> tuple[np.ndarray | None, np.ndarray | None]:

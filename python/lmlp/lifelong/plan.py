@@ -24,6 +24,7 @@ from lmlp.dataset.free_atoms import (
     unlike_free,
 )
 from lmlp.dataset.store import Store
+from lmlp.dataset.training_atoms import training_distance
 from lmlp.descriptor.compute import Descriptor
 from lmlp.errors import DataError
 from lmlp.lifelong.balance import TaskBalance
@@ -39,6 +40,7 @@ from lmlp.lifelong.continuation import (
 from lmlp.lifelong.regularization import ElasticWeights
 from lmlp.lifelong.session import Session
 from lmlp.model.baseline import Zbl, extended_baseline, parse_baseline
+from lmlp.model.distance_fit import TrainedDistance
 from lmlp.model.potential import EnsemblePotential
 from lmlp.model.scaling import fit_atomic_energies
 from lmlp.selection.ledger import ACTIVE, PARKED
@@ -99,7 +101,8 @@ def session_plan(session: Session, context: Context) -> Learning:
     free_atoms = _free_atoms(session, split, context) if found is None else found.free_atoms
     if saved is None:
         potential, store, limits = _continued(session)
-        found = FixedParts(limits, shortest, baseline, free_atoms, potential.atomic_energies)
+        distance = _distance(session, store, split)
+        found = FixedParts(limits, shortest, baseline, free_atoms, potential.atomic_energies, distance)
     else:
         potential = potential_from_state(saved, weights="parameters")
         store = Store(session.dataset, potential.descriptor, c.memory_budget, statistics=False)
@@ -206,6 +209,16 @@ def _continued(session: Session) -> tuple[EnsemblePotential, Store, tuple[Tensor
     options = Options(c.seed, getattr(torch, c.dtype), c.model.output_scale)
     potential = continued_potential(base, dataset.numbers, energies, input_map, options)
     return potential, store, joined_limits(base, store.moments)
+
+
+def _distance(session: Session, store: Store, split: Split) -> TrainedDistance | None:
+    """Fit the distance to all that is known but suspects and check structures; resting networks know theirs.
+
+    Elements that do not occur there keep the distance of the model.
+    """
+    suspects = [i for i, e in enumerate(session.entries) if e.state.status == "suspect"]
+    known = np.setdiff1d(np.arange(len(session.dataset)), [*suspects, *split.holdout.tolist()])
+    return training_distance(store, known, session.config.seed, session.base.feature_distance)
 
 
 def _shortest(session: Session) -> dict[str, float]:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, overload
 
 import numpy as np
 
-from lmlp.dataset.batches import References
+from lmlp.dataset.batches import Labels, References
 from lmlp.dataset.predict import predictions
 from lmlp.dataset.store import Store
-from lmlp.model.potential import EnsemblePotential
+from lmlp.metrics import calibrate
+from lmlp.model.potential import Batch, BatchPrediction, EnsemblePotential, predicted_stress
+from lmlp.model.spread import RAW_FACTOR, SpreadMap, SpreadMaps
+from lmlp.model.spread_fit import OF_STRUCTURES, SpreadErrors, fit_spread_map, fit_spread_maps
 
-RAW_FACTOR = 2.0
-_BINS = 10
+_ROWS, _COLUMNS = np.triu_indices(3)  # the components of a stress that are independent
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,8 @@ class HeldOut:
         force_error: eV/Å ``[k, 3]``.
         force_spread: eV/Å ``[k, 3]``.
         force_species: species of each of these atoms ``[k]``.
+        virial_error: of the virial per atom, i.e. stress · volume per atom, in eV/atom ``[m, 3, 3]``.
+        virial_spread: likewise.
     """
 
     energy_error: np.ndarray
@@ -35,6 +40,8 @@ class HeldOut:
     force_error: np.ndarray
     force_spread: np.ndarray | None
     force_species: np.ndarray
+    virial_error: np.ndarray
+    virial_spread: np.ndarray | None
 
 
 def evaluate_held_out(
@@ -43,6 +50,7 @@ def evaluate_held_out(
     """Let all members predict the same structures."""
     several = potential.n_members > 1
     parts: dict[str, list[np.ndarray]] = {k: [] for k in ("e", "se", "n", "f", "sf", "z")}
+    parts |= {"v": [np.zeros((0, 3, 3))], "sv": [np.zeros((0, 3, 3))]}
     for prediction, batch, labels in predictions(potential, store, references, ids):
         assert prediction.forces is not None
         energies = prediction.energies.double().numpy()
@@ -57,72 +65,109 @@ def evaluate_held_out(
         if several:
             parts["se"].append(energies.std(0, ddof=1)[has_energy])
             parts["sf"].append(forces.std(0, ddof=1)[rows])
-    e, n, f, z = (np.concatenate(parts[k]) for k in ("e", "n", "f", "z"))
-    se, sf = (np.concatenate(parts[k]) if several else None for k in ("se", "sf"))
-    return HeldOut(e, se, n, f, sf, z)
+        if several and labels.stress is not None:
+            error, spread = _virials(prediction, batch, labels)
+            parts["v"].append(error)
+            parts["sv"].append(spread)
+    e, n, f, z, v = (np.concatenate(parts[k]) for k in ("e", "n", "f", "z", "v"))
+    se, sf, sv = (np.concatenate(parts[k]) if several else None for k in ("se", "sf", "sv"))
+    return HeldOut(e, se, n, f, sf, z, v, sv)
 
 
-def model_errors(held: HeldOut, elements: list[str]) -> dict[str, Any]:
-    """Return energy_rmse, force_rmse, the uncertainty factors and the calibration block of a model.
+def _virials(prediction: BatchPrediction, batch: Batch, labels: Labels) -> tuple[np.ndarray, np.ndarray]:
+    """Return errors and spreads of the virials per atom of the structures with a stress ``[m, 3, 3]``."""
+    assert labels.stress is not None
+    has = labels.has_stress.numpy() > 0
+    found = predicted_stress(prediction, batch, labels.volumes)
+    assert found is not None
+    per_atom = (labels.volumes / batch.n_atoms)[has, None, None].double().numpy()
+    stress = found.detach().double().numpy()[:, has] * per_atom
+    reference = labels.stress.double().numpy()[has] * per_atom
+    return stress.mean(0) - reference, stress.std(0, ddof=1)
+
+
+def model_errors(held: HeldOut, elements: Sequence[str], before: SpreadMaps | None = None) -> dict[str, Any]:
+    """Return test errors, uncertainty factors, spread maps and calibration of a model, as its fields.
 
     The factor c of a quantity is RMSE / √mean(std²): c·std then has the size of the errors on the average.
-    Both raw (c = 2) and calibrated coverages are given, and reliability curves: root mean square error
-    over the spread's deciles.
+    Programs that do not know spread maps go by it. A single member has neither.
+
+    Args:
+        held: errors and spreads of held-out structures.
+        elements: in species order.
+        before: maps of quantities without held-out labels; default is floor 0, factor 2.
     """
     result: dict[str, Any] = {
         "energy_rmse": _rms(held.energy_error / held.energy_atoms) if len(held.energy_error) else None,
         "force_rmse": _rms(held.force_error) if len(held.force_error) else None,
+        "calibration": {},
     }
+    if held.energy_spread is None or held.force_spread is None:
+        return result
+    maps = before or SpreadMaps.raw(len(elements))
     calibration: dict[str, Any] = {}
-    if held.energy_spread is not None and len(held.energy_error) >= 2:
-        entry = _calibrate(held.energy_error / held.energy_atoms, held.energy_spread / held.energy_atoms)
-        calibration["energy"] = {"unit": "eV/atom", **entry}
-        result["energy_uncertainty_factor"] = entry["factor"]
-    if held.force_spread is not None and len(held.force_error) >= 2:
-        entry = _calibrate(held.force_error.ravel(), held.force_spread.ravel())
-        entry["element_factors"] = {
-            element: _factor(
-                held.force_error[held.force_species == e], held.force_spread[held.force_species == e]
-            )
-            for e, element in enumerate(elements)
-            if (held.force_species == e).any()
-        }
-        calibration["forces"] = {"unit": "eV/Angstrom", **entry}
-        result["force_uncertainty_factor"] = entry["factor"]
+    if len(held.energy_error) >= 2:
+        error, spread = held.energy_error / held.energy_atoms, held.energy_spread / held.energy_atoms
+        result["energy_uncertainty_factor"] = _factor(error, spread)
+        maps = replace(maps, energy=fit_spread_map(SpreadErrors(spread, np.abs(error), 1), OF_STRUCTURES))
+        calibration["energy"] = {"unit": "eV/atom", **_entry(maps.energy, maps.energy(spread), error)}
+    if len(held.force_error) >= 2:
+        result["force_uncertainty_factor"] = _factor(held.force_error, held.force_spread)
+        maps = replace(maps, forces=_force_maps(held, len(elements)))
+        calibration["forces"] = {"unit": "eV/Angstrom", **_of_forces(held, maps, elements)}
+    if held.virial_spread is not None and len(held.virial_error) >= 2:
+        error, spread = _rms(held.virial_error, axis=(1, 2)), _rms(held.virial_spread, axis=(1, 2))
+        data = SpreadErrors(spread, error, len(_ROWS))
+        maps = replace(maps, stress=fit_spread_map(data, OF_STRUCTURES))
+        components = held.virial_error[:, _ROWS, _COLUMNS]
+        sigma = np.repeat(maps.stress(spread)[:, None], len(_ROWS), axis=1)
+        calibration["stress"] = {"unit": "eV/atom", **_entry(maps.stress, sigma, components)}
     if calibration:
         calibration["method"] = (
-            "factor = RMSE / root mean square of the members' standard deviation, on held-out data"
+            "sigma = sqrt(floor^2 + (factor s)^2), s the standard deviation of the members, by maximum "
+            "likelihood on held-out data; of forces, s and sigma are lengths of vectors"
         )
-    result["calibration"] = calibration
-    return result
+    return {**result, "spread_maps": maps.block(elements), "calibration": calibration}
 
 
-def _rms(values: np.ndarray) -> float:
-    return float(np.sqrt(np.mean(np.square(values))))
+def _force_maps(held: HeldOut, n_elements: int) -> tuple[SpreadMap, ...]:
+    assert held.force_spread is not None
+    spread, error = _length(held.force_spread), _length(held.force_error)
+    return fit_spread_maps(SpreadErrors(spread, error, 3), held.force_species, n_elements)
+
+
+def _of_forces(held: HeldOut, maps: SpreadMaps, elements: Sequence[str]) -> dict[str, Any]:
+    """Return the calibration of forces, over all atoms and by element."""
+    assert held.force_spread is not None
+    sigma = maps.sigma_forces(_length(held.force_spread), held.force_species)
+    by_element = {}
+    for e, element in enumerate(elements):
+        rows = held.force_species == e
+        if rows.any():
+            by_element[element] = _entry(maps.forces[e], sigma[rows], held.force_error[rows])
+    return {**_entry(None, sigma, held.force_error), "elements": by_element}
+
+
+def _entry(spread_map: SpreadMap | None, sigma: np.ndarray, error: np.ndarray) -> dict[str, Any]:
+    """Return the map and how well σ tells the errors, which may be no numbers after a run that diverged."""
+    found = calibrate(sigma, error) if np.isfinite(sigma).all() and np.isfinite(error).all() else None
+    mapped = {} if spread_map is None else spread_map.block()
+    return {**mapped, **({"n": len(error)} if found is None else found.block())}
+
+
+def _length(vectors: np.ndarray) -> np.ndarray:
+    return np.asarray(np.linalg.norm(vectors, axis=1))
+
+
+@overload
+def _rms(values: np.ndarray) -> float: ...
+@overload
+def _rms(values: np.ndarray, axis: tuple[int, ...]) -> np.ndarray: ...
+def _rms(values: np.ndarray, axis: tuple[int, ...] | None = None) -> float | np.ndarray:
+    found = np.sqrt(np.mean(np.square(values), axis=axis))
+    return float(found) if axis is None else np.asarray(found)
 
 
 def _factor(error: np.ndarray, spread: np.ndarray) -> float:
     size = _rms(spread)
     return _rms(error) / size if size > 0 else RAW_FACTOR
-
-
-def _calibrate(error: np.ndarray, spread: np.ndarray) -> dict[str, Any]:
-    factor = _factor(error, spread)
-    ranked = np.argsort(spread, kind="stable")
-    bins = [b for b in np.array_split(ranked, min(_BINS, len(ranked))) if len(b)]
-
-    def coverage(c: float) -> float:
-        return float(np.mean(np.abs(error) <= c * spread))
-
-    return {
-        "factor": factor,
-        "n": len(error),
-        "raw_factor": RAW_FACTOR,
-        "raw_coverage": coverage(RAW_FACTOR),
-        "coverage_1_sigma": coverage(factor),
-        "coverage_2_sigma": coverage(2 * factor),
-        "reliability": {
-            "spread": [_rms(spread[b]) for b in bins],
-            "error": [_rms(error[b]) for b in bins],
-        },
-    }

@@ -110,11 +110,12 @@ def fresh_plan(c: TrainConfig, context: Context) -> Plan:
     make_store = partial(_make_store, context, dataset, n_known)
     first_record: dict[str, Any] = {}
     if saved is None:
-        new = new_model(c, dataset, n_known, shortest, make_store, say)
+        trained = np.unique(np.concatenate(split.train))
+        new = new_model(c, dataset, n_known, trained, shortest, make_store, say)
         potential, store, limits = new.potential, new.store, new.limits
         first_record = {"symmetry_functions": new.chosen}
         atoms = anchored(c, dataset, potential.atomic_energies, free_atoms)
-        found = FixedParts(limits, shortest, baseline, free_atoms, atoms)
+        found = FixedParts(limits, shortest, baseline, free_atoms, atoms, new.distance)
     else:
         potential = potential_from_state(saved, weights="parameters")
         store = make_store(potential.descriptor, statistics=False)  # same pieces, same bits

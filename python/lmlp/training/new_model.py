@@ -20,10 +20,12 @@ from lmlp.dataset.free_atoms import (
     unlike_free,
 )
 from lmlp.dataset.store import Store
+from lmlp.dataset.training_atoms import training_distance
 from lmlp.descriptor.compute import Descriptor
 from lmlp.elements import atomic_number
 from lmlp.errors import ConfigError
 from lmlp.model.baseline import Zbl, make_zbl, parse_baseline
+from lmlp.model.distance_fit import TrainedDistance
 from lmlp.model.network import EnsembleNetwork
 from lmlp.model.potential import EnsemblePotential
 from lmlp.model.scaling import anchored_energies, fit_atomic_energies, fit_input_map, left_over
@@ -41,12 +43,14 @@ class NewModel:
         potential: with random weights.
         store: with the inputs of the data set.
         limits: smallest and largest value of each feature by element.
+        distance: from the training atoms.
         chosen: what was chosen for the data, for the log.
     """
 
     potential: EnsemblePotential
     store: Store
     limits: tuple[Tensor, Tensor]
+    distance: TrainedDistance | None
     chosen: dict[str, Any]
 
 
@@ -54,6 +58,7 @@ def new_model(
     config: TrainConfig,
     dataset: Dataset,
     n_known: int,
+    trained: np.ndarray,
     shortest: dict[str, float],
     make_store: Callable[[Descriptor], Store],
     say: Say,
@@ -64,6 +69,7 @@ def new_model(
         config: settings.
         dataset: structures; inputs of all are computed.
         n_known: so many of them, the first ones, the model may know.
+        trained: those that a member trains on, ascending.
         shortest: distances in Å by pair of elements.
         make_store: serves the data set with a descriptor.
         say: hears what was chosen.
@@ -83,6 +89,7 @@ def new_model(
     counted = worth(elements, moments, input_map)
     if m.decorrelation is not None:
         say(in_words(counted, m.keep))
+    distance = training_distance(store, trained, config.seed)
     dtype = getattr(torch, config.dtype)
     store.set_inputs(input_map, dtype)
     network = EnsembleNetwork(
@@ -102,6 +109,7 @@ def new_model(
         EnsemblePotential(store.descriptor, input_map, network, energies),
         store,
         (torch.from_numpy(moments.minimum), torch.from_numpy(moments.maximum)),
+        distance,
         {**counted, "range": begin, "shortest_distances": shortest},
     )
 

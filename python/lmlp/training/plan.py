@@ -17,11 +17,13 @@ from lmlp.dataset.division import Split
 from lmlp.dataset.free_atoms import FreeAtomBlock
 from lmlp.dataset.store import Store
 from lmlp.model.baseline import Zbl, parse_baseline
+from lmlp.model.distance_fit import TrainedDistance
 from lmlp.model.potential import EnsemblePotential
 from lmlp.selection.sampler import Sampler
 from lmlp.training.config import RunConfig
 from lmlp.training.gradients import StructureWeights
 from lmlp.training.optimizer import Pace
+from lmlp.training.state.restore import distance_state, trained_distance
 from lmlp.training.trainer import Regularizer, Trainer
 from lmlp.version import __version__
 
@@ -36,6 +38,7 @@ class FixedParts:
         baseline: pair repulsion.
         free_atoms: energies of free atoms.
         anchored_energies: E_atom in eV by species.
+        distance: from the training atoms.
     """
 
     limits: tuple[Tensor, Tensor]
@@ -43,6 +46,7 @@ class FixedParts:
     baseline: Zbl | None
     free_atoms: FreeAtomBlock | None
     anchored_energies: np.ndarray
+    distance: TrainedDistance | None
 
     def state(self) -> dict[str, Any]:
         """Return what a checkpoint keeps."""
@@ -53,6 +57,7 @@ class FixedParts:
             "shortest_distances": json.dumps(self.shortest_distances),
             "free_atoms": json.dumps(self.free_atoms),
             "anchored_energies": torch.from_numpy(self.anchored_energies),
+            "distance": None if self.distance is None else distance_state(self.distance),
         }
 
     @classmethod
@@ -65,6 +70,7 @@ class FixedParts:
             baseline=parse_baseline(json.loads(saved["baseline"]), saved["elements"], cutoff),
             free_atoms=json.loads(saved["free_atoms"]),
             anchored_energies=np.asarray(saved["anchored_energies"].numpy()),
+            distance=trained_distance(saved.get("distance")),
         )
 
 

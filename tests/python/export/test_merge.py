@@ -8,11 +8,13 @@ from lmlp.calculators.backends import open_backend
 from lmlp.errors import ModelFileError
 from lmlp.evaluation import evaluate
 from lmlp.evaluation.recalibrate import recalibrated
+from lmlp.evaluation.result import StructureResult
 from lmlp.export.merge import merge_models
 from lmlp.export.model_file import read_model_file
 from lmlp.export.writing import write_model_file
 from lmlp.io import write_structures
 from lmlp.model.data import ModelData
+from lmlp.model.spread import SpreadMaps, parse_spread_maps
 from lmlp.structure import Structure
 from typer.testing import CliRunner
 
@@ -147,8 +149,51 @@ def test_errors_and_calibration_are_measured_anew(models, tmp_path):
     factor = np.sqrt(np.mean(forces**2) / np.mean(spread**2))
     assert measured.force_uncertainty_factor == pytest.approx(factor, rel=1e-9)
     hydrogen = np.concatenate([r.structure.numbers for r in evaluation.results]) == 1
-    factor = np.sqrt(np.mean(forces[hydrogen] ** 2) / np.mean(spread[hydrogen] ** 2))
-    assert measured.calibration["forces"]["element_factors"]["H"] == pytest.approx(factor, rel=1e-9)
+    maps = parse_spread_maps(measured.spread_maps, measured.elements)
+    for rows, own in ((hydrogen, maps.forces[0]), (~hydrogen, maps.forces[1])):
+        sigma = own(np.linalg.norm(spread[rows], axis=1))
+        # what makes the errors most likely has their size on the average, but for the belief in all elements
+        assert np.mean((forces[rows] ** 2).sum(axis=1) / sigma**2) == pytest.approx(1.0, abs=0.1)
+    assert measured.calibration["forces"]["elements"]["H"]["n"] == hydrogen.sum()
+    again = dataclasses.replace(evaluation, results=[_without_forces(r) for r in evaluation.results])
+    kept = recalibrated(measured, again)
+    assert kept.spread_maps["forces"] == measured.spread_maps["forces"]
+    assert kept.force_rmse is None
+    by_factor = dataclasses.replace(measured, spread_maps=None)
+    older = recalibrated(by_factor, again).spread_maps["forces"]["H"]
+    assert older == {"floor": 0.0, "factor": measured.force_uncertainty_factor}
+
+
+def _without_forces(result: StructureResult) -> StructureResult:
+    return dataclasses.replace(result, structure=dataclasses.replace(result.structure, forces=None))
+
+
+def with_distance(model: ModelData, sha: str, seed: int) -> ModelData:
+    rng = np.random.default_rng(seed)
+    n = (len(model.elements), model.n_features)
+    return dataclasses.replace(
+        model,
+        spread_maps=SpreadMaps.raw(2).block(model.elements),
+        distance={"quantile": 0.999, "atoms": {"H": 4, "O": 5}},
+        distance_shift=rng.normal(size=n),
+        distance_scale=rng.uniform(1.0, 2.0, size=n),
+        distance_axes=np.zeros((n[0], 1, n[1])),
+        provenance={"data_sha256": sha},
+    )
+
+
+def test_the_distance_is_kept_where_the_data_are_the_same(models):
+    a, b, c = with_distance(models[0], "x", 1), with_distance(models[1], "x", 2), models[1]
+    merged = merge_models([a, b], ["a", "b"])
+    np.testing.assert_array_equal(merged.distance_scale, a.distance_scale)
+    assert merged.distance == a.distance
+    assert merged.spread_maps == SpreadMaps.raw(2).block(["H", "O"])
+    for other in (dataclasses.replace(b, provenance={"data_sha256": "y"}), c):
+        without = merge_models([a, other], ["a", "b"])
+        assert without.distance is None
+        assert without.feature_distance is None
+        assert without.distance_scale is None
+    assert merge_models(models, ["a", "b"]).spread_maps is None  # of older versions: by factors
 
 
 def test_command(models, tmp_path):

@@ -26,6 +26,7 @@ from lmlp.lifelong.continuation import (
     unpack_model,
 )
 from lmlp.lifelong.learn import learn, make_learn_config
+from lmlp.model.spread import SpreadMaps
 from lmlp.training.config import make_config
 from typer.testing import CliRunner
 
@@ -36,11 +37,21 @@ from tests.python.training.toy import SPEC, clusters, settings
 
 ZBL = {"type": "zbl", "pairs": {"O-O": [0.4, 0.9]}}
 FREE = {"O": {"energy": -430.5, "density": 1e-3}}
+RAW = SpreadMaps.raw(1).block(["O"])
+OLD = {"spread_maps": None, "distance": None, "distance_shift": None, "distance_scale": None}
+OLD |= {"distance_axes": None}
 
 
 @pytest.mark.parametrize(
     ("version", "fields"),
-    [(1, {}), (2, {"baseline": ZBL}), (3, {"free_atoms": FREE}), (3, {"free_atoms": {}})],
+    [
+        (1, OLD),
+        (2, {**OLD, "baseline": ZBL}),
+        (3, {**OLD, "free_atoms": FREE}),
+        (3, {**OLD, "free_atoms": {}}),
+        (4, {}),
+        (4, {**OLD, "spread_maps": RAW}),
+    ],
 )
 def test_every_version_comes_back(start, version, fields):
     model = replace(read_model_file(start / "model.pt"), **fields)
@@ -53,6 +64,8 @@ def test_every_version_comes_back(start, version, fields):
     found = unpack_model(packed)
     assert _same_model(found, model)
     assert (found.baseline, found.free_atoms) == (model.baseline, model.free_atoms)
+    assert (found.spread_maps, found.distance) == (model.spread_maps, model.distance)
+    assert (found.feature_distance is None) == (model.distance is None)
     np.testing.assert_array_equal(found.atomic_energies, model.atomic_energies)
 
 
@@ -72,7 +85,7 @@ def test_a_checkpoint_of_a_version_before(start, monkeypatch):
 
 
 def test_a_newer_version_is_refused(start, monkeypatch):
-    packed = pack_model(replace(read_model_file(start / "model.pt"), free_atoms=FREE))
+    packed = pack_model(replace(read_model_file(start / "model.pt"), **OLD, free_atoms=FREE))
     monkeypatch.setattr(upgrade, "FORMAT_VERSION", 2)
     with pytest.raises(ModelFileError, match=r"format version 3 .* is newer than 2"):
         unpack_model(packed)

@@ -29,9 +29,9 @@ def test_learns_a_pair_potential(tmp_path):
     assert last["force_rmse"] < 0.4 * first["force_rmse"]
     assert last["energy_rmse"] < 0.5 * first["energy_rmse"]
     assert model.force_rmse == end["holdout"]["force_rmse"] < 0.4 * first["force_rmse"]
-    assert model.calibration["forces"]["factor"] == model.force_uncertainty_factor != 2.0
+    assert model.force_uncertainty_factor != 2.0
     assert model.calibration["energy"]["n"] == 6
-    assert set(model.calibration["forces"]["element_factors"]) == {"H", "O"}
+    assert set(model.calibration["forces"]["elements"]) == {"H", "O"}
     assert (model.feature_max >= model.feature_min).all()
     assert model.provenance["n_train"] == 42
 

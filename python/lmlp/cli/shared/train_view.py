@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
@@ -128,7 +129,7 @@ class TrainView(Observer):
     def summary(self, model: ModelData) -> None:
         """Print the errors on held-out structures."""
         table = Table(title="Held-out structures", title_justify="left")
-        for column in ("quantity", "RMSE of the ensemble", "σ = c·std, c =", "within 1σ", "within 2σ"):
+        for column in ("quantity", "RMSE of the ensemble", "σ: floor, factor", "within 1σ", "within 2σ"):
             table.add_column(column, justify="left" if column == "quantity" else "right")
         rows = (
             ("energy", f"{_milli(model.energy_rmse)} meV/atom", model.calibration.get("energy")),
@@ -136,12 +137,24 @@ class TrainView(Observer):
         )
         for name, error, entry in rows:
             cells = ["-", "-", "-"]
-            if entry:
-                cells = [f"{entry['factor']:.2f}"]
-                cells += [f"{100 * entry[key]:.0f} %" for key in ("coverage_1_sigma", "coverage_2_sigma")]
+            if entry and "coverage_1" in entry:
+                cells = [_maps(entry)]
+                cells += [f"{100 * entry[key]:.0f} %" for key in ("coverage_1", "coverage_2")]
             table.add_row(name, error, *cells)
         _CONSOLE.print()
         if model.energy_rmse is not None or model.force_rmse is not None:
             _CONSOLE.print(table)
         else:
             self.say("No held-out structures: no test errors, uncertainties are not calibrated.")
+
+
+def _maps(entry: Mapping[str, Any]) -> str:
+    """Return floors in meV/atom or meV/Å and factors of a quantity, the range of those of the elements."""
+    found = list(entry.get("elements", {"": entry}).values())
+    floors, factors = [1e3 * e["floor"] for e in found], [e["factor"] for e in found]
+    return ", ".join(_range(numbers) for numbers in (floors, factors))
+
+
+def _range(numbers: Sequence[float]) -> str:
+    low, high = f"{min(numbers):.2g}", f"{max(numbers):.2g}"
+    return low if low == high else f"{low}–{high}"

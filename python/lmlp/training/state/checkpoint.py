@@ -14,7 +14,9 @@ from lmlp.errors import ModelFileError
 from lmlp.files.kinds import CHECKPOINT
 from lmlp.files.writing import replacing
 from lmlp.model.data import ModelData
+from lmlp.model.spread import SpreadMaps
 from lmlp.training.state.outputs import previous_path
+from lmlp.training.state.restore import potential_from_state, trained_distance
 
 __all__ = ["load_checkpoint", "load_model_data", "model_fields", "previous_path", "save_checkpoint"]
 
@@ -77,8 +79,6 @@ def load_model_data(path: Path | str) -> ModelData:
     Raises:
         ModelFileError: not a readable checkpoint.
     """
-    from lmlp.training.state.restore import potential_from_state
-
     state = load_checkpoint(Path(path))
     potential = potential_from_state(state, weights="best")
     return potential.to_model_data(**model_fields(state))
@@ -95,4 +95,11 @@ def model_fields(state: dict[str, Any]) -> dict[str, Any]:
         "free_atoms": json.loads(state["free_atoms"]),
         "atomic_energies": np.asarray(state["anchored_energies"].numpy()),
     }
+    if "distance" in state:  # before, σ was by factors
+        elements = state["elements"]
+        trained = trained_distance(state["distance"])
+        if trained is not None:
+            fields |= trained.fields(elements)
+        if state["n_members"] > 1:
+            fields["spread_maps"] = SpreadMaps.raw(len(elements)).block(elements)
     return {**fields, **(state["results"] or {})}

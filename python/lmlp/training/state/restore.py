@@ -9,6 +9,8 @@ import torch
 from torch import Tensor
 
 from lmlp.descriptor.compute import Descriptor
+from lmlp.model.distance import FeatureDistance
+from lmlp.model.distance_fit import TrainedDistance
 from lmlp.model.network import EnsembleNetwork
 from lmlp.model.potential import EnsemblePotential, load_parameters
 from lmlp.model.scaling import InputMap
@@ -48,3 +50,18 @@ def potential_from_state(state: dict[str, Any], weights: str) -> EnsemblePotenti
         network,
         state["atomic_energies"].numpy(),
     )
+
+
+def distance_state(trained: TrainedDistance) -> dict[str, Tensor]:
+    """Return what a checkpoint keeps of a distance."""
+    d = trained.distance
+    arrays = {"shift": d.shift, "scale": d.scale, "axes": d.axes, "atoms": trained.atoms}
+    return {name: torch.from_numpy(array) for name, array in arrays.items()}
+
+
+def trained_distance(saved: dict[str, Tensor] | None) -> TrainedDistance | None:
+    """Return the distance of :func:`distance_state`; None for none."""
+    if saved is None:
+        return None
+    shift, scale, axes, atoms = (saved[name].numpy() for name in ("shift", "scale", "axes", "atoms"))
+    return TrainedDistance(FeatureDistance(shift, scale, axes), atoms)
