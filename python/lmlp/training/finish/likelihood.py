@@ -58,8 +58,9 @@ class ForceLikelihood:
         slots = zip(pairwise(batch.element_slots), self.floors.tolist(), self.factors.tolist(), strict=True)
         for (start, end), floor, factor in slots:
             forces = prediction.forces[start:end].view(n_members, -1, 3)
-            error = forces.mean(dim=0) - labels.forces[start:end].view(n_members, -1, 3)[0]
-            spread = forces.var(dim=0).sum(dim=-1)
+            mean = forces.mean(dim=0)
+            error = mean - labels.forces[start:end].view(n_members, -1, 3)[0]
+            spread = ((forces - mean) ** 2).sum(dim=(0, 2)) / (n_members - 1)
             variance = (floor**2 + factor**2 * spread) / 3.0
             of_atoms = 3.0 * torch.log(variance / self.variance) + (error**2).sum(dim=-1) / variance
             parts.append(of_atoms.repeat(n_members))
