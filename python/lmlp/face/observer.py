@@ -10,7 +10,7 @@ from lmlp.audit.report import DataReport
 from lmlp.errors import DataWarning
 from lmlp.training.forecast import Forecast
 from lmlp.training.observer import Observer
-from lmlp.training.trainer import Position
+from lmlp.training.state.position import Position
 
 _INTERVAL = 5.0  # seconds between lines
 

@@ -31,6 +31,8 @@ REFUSED = {
     "model.atomic_energies": "a model keeps its E_atom; those of new elements are fitted, or taken from "
     "single atoms",
     "model.baseline": "a model keeps the baseline of its first training",
+    "loss.likelihood": "the members of a session do not see the same structures at a step, and its tasks are "
+    "weighted by their squared errors",
     "derivatives": _READ,
     "stream": _READ,
     "shuffle_block": _READ,

@@ -152,3 +152,21 @@ class ShuffledBatches:
 
     def restore(self, state: dict[str, Any]) -> None:
         """Do nothing."""
+
+
+class SharedBatches(ShuffledBatches):
+    """All members see the same structures at every step, out of those that any of them trains on.
+
+    An epoch draws as many structures as each member has of its own, without drawing one twice.
+    """
+
+    @property
+    def together(self) -> np.ndarray:
+        """Structures that any member trains on, in ascending order."""
+        return np.unique(np.concatenate(self.members))
+
+    def batches(self, epoch: int) -> list[list[np.ndarray]]:
+        """Return the steps of an epoch, each with the same structure indices for every member."""
+        generator = np.random.default_rng([self.seed, len(self.members), epoch])
+        drawn = self._order(generator, self.together)[: len(self.members[0])]
+        return [[ids] * len(self.members) for ids in np.array_split(drawn, self.n_steps)]

@@ -118,7 +118,7 @@ def model_errors(held: HeldOut, elements: Sequence[str], before: SpreadMaps | No
         calibration["energy"] = {"unit": "eV/atom", **_entry(maps.energy, maps.energy(spread), error)}
     if len(held.force_error) >= 2:
         result["force_uncertainty_factor"] = _factor(held.force_error, held.force_spread)
-        maps = replace(maps, forces=_force_maps(held, len(elements)))
+        maps = replace(maps, forces=force_maps(held, len(elements)))
         calibration["forces"] = {"unit": "eV/Angstrom", **_of_forces(held, maps, elements)}
     if held.virial_spread is not None and len(held.virial_error) >= 2:
         error, spread = _rms(held.virial_error, axis=(1, 2)), _rms(held.virial_spread, axis=(1, 2))
@@ -135,7 +135,8 @@ def model_errors(held: HeldOut, elements: Sequence[str], before: SpreadMaps | No
     return {**result, "spread_maps": maps.block(elements), "calibration": calibration}
 
 
-def _force_maps(held: HeldOut, n_elements: int) -> tuple[SpreadMap, ...]:
+def force_maps(held: HeldOut, n_elements: int) -> tuple[SpreadMap, ...]:
+    """Return the spread map of the forces on each element."""
     assert held.force_spread is not None
     spread, error = _length(held.force_spread), _length(held.force_error)
     return fit_spread_maps(SpreadErrors(spread, error, 3), held.force_species, n_elements)

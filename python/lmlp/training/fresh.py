@@ -33,6 +33,7 @@ from lmlp.selection.sampler import Sampler, ShuffledBatches
 from lmlp.structure.distances import shortest_distances
 from lmlp.training.config import TrainConfig
 from lmlp.training.context import Context
+from lmlp.training.finish.phase import make_finish
 from lmlp.training.functions import cutoff_of, make_spec
 from lmlp.training.new_model import anchored, new_baseline, new_free_atoms, new_model
 from lmlp.training.observer import Observer
@@ -141,6 +142,7 @@ def fresh_plan(c: TrainConfig, context: Context) -> Plan:
         keeps_earlier=context.keeps_earlier,
         first_record=first_record,
         last_record=last_record,
+        finish=make_finish(c, references, split),
     )
 
 

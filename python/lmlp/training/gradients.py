@@ -12,6 +12,7 @@ from torch import Tensor
 from lmlp.dataset.batches import Labels, References, make_batch
 from lmlp.dataset.store import Store
 from lmlp.model.potential import Batch, EnsemblePotential
+from lmlp.training.finish.likelihood import ForceLikelihood
 from lmlp.training.loss import Errors, LossWeights, structure_errors
 from lmlp.training.metrics import ErrorSums
 from lmlp.training.workers import Workers
@@ -47,6 +48,7 @@ def batch_loss(
     forces: bool,
     sizes: Sequence[int] | None = None,
     structure_weights: StructureWeights | None = None,
+    likelihood: ForceLikelihood | None = None,
 ) -> BatchLoss:
     """Compute the loss of some structures so that it can be differentiated by the weights.
 
@@ -58,11 +60,13 @@ def batch_loss(
         forces: whether forces and stress are part of it.
         sizes: structures that each member's mean is taken over; default those of its group.
         structure_weights: factors on the share of each structure; default 1.
+        likelihood: of forces, in place of their squared errors; all groups are the same structures then.
     """
     batch, labels = make_batch(store, references, groups, sizes=sizes)
     prediction = potential.predict(batch, forces=forces, differentiable=True)
     errors = structure_errors(prediction, batch, labels)
-    found = errors.loss(weights)
+    force = None if likelihood is None else likelihood(prediction, batch, labels, len(groups))
+    found = errors.loss(weights, force)
     shares = labels.weights
     if structure_weights is not None:
         shares = shares * torch.from_numpy(structure_weights(np.concatenate(groups))).to(found)
@@ -78,7 +82,12 @@ class Gradients:
         workers: processes that share the structures.
         forces: whether forces and stress are part of the loss.
         weights: factors on the share of each structure; default 1.
+
+    Attributes:
+        likelihood: of forces, in place of their squared errors, of batches that all members share; or None.
     """
+
+    likelihood: ForceLikelihood | None = None
 
     def __init__(
         self,
@@ -102,7 +111,7 @@ class Gradients:
         Returns:
             structures in the order of the members, their losses, and the sums of their errors.
         """
-        mine = self.workers.share(groups)
+        mine = self.workers.share(groups, alike=self.likelihood is not None)
         loss = batch_loss(
             self.potential,
             self.store,
@@ -112,6 +121,7 @@ class Gradients:
             forces=self.forces,
             sizes=[len(g) for g in groups],
             structure_weights=self.weights,
+            likelihood=self.likelihood,
         )
         found = loss.structures
         sums = ErrorSums.of(loss.errors, found, loss.batch, loss.labels, len(groups))
@@ -124,7 +134,8 @@ class Gradients:
     def _collect(self, groups: Sequence[np.ndarray], found: Tensor, sums: Tensor) -> np.ndarray:
         """Put together the losses of a batch, and its errors, from all processes."""
         losses = torch.zeros(sum(len(g) for g in groups), dtype=torch.float64)
-        losses[torch.from_numpy(self.workers.positions(groups))] = found.detach().double()
+        places = self.workers.positions(groups, alike=self.likelihood is not None)
+        losses[torch.from_numpy(places)] = found.detach().double()
         self.workers.add([losses, sums])
         return losses.numpy()
 
@@ -140,12 +151,14 @@ class Gradients:
     def not_finite(self, groups: Sequence[np.ndarray], weights: LossWeights) -> np.ndarray:
         """Find the structures that alone give a gradient that is not finite."""
         nothing = np.zeros(0, dtype=np.int64)
+        members = range(len(groups))
+        alike = self.likelihood is not None
         bad = []
-        for m, ids in enumerate(groups):
+        for m, ids in enumerate(groups[:1] if alike else groups):
             for i in ids:
                 for p in self.parameters:
                     p.grad = None
-                self([np.array([i]) if k == m else nothing for k in range(len(groups))], weights)
+                self([np.array([i]) if k == m or alike else nothing for k in members], weights)
                 if not all(torch.isfinite(p.grad).all() for p in self.parameters if p.grad is not None):
                     bad.append(i)
         return np.array(bad, dtype=np.int64)

@@ -49,11 +49,12 @@ class Errors:
     force: Tensor | None
     stress: Tensor | None
 
-    def loss(self, weights: LossWeights) -> Tensor:
-        """Return the loss of each structure."""
+    def loss(self, weights: LossWeights, force: Tensor | None = None) -> Tensor:
+        """Return the loss of each structure, with another force term ``[n_structures]`` if there is one."""
         total = weights.energy**2 * self.energy
-        if self.force is not None:
-            total = total + weights.force * self.force
+        force = self.force if force is None else force
+        if force is not None:
+            total = total + weights.force * force
         if self.stress is not None:
             total = total + weights.stress * self.stress
         return total

@@ -6,7 +6,7 @@ from typing import Any
 
 from lmlp.audit.report import DataReport
 from lmlp.training.forecast import Forecast
-from lmlp.training.trainer import Position
+from lmlp.training.state.position import Position
 
 
 class Observer:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 from torch.optim import Optimizer
 
 from lmlp.model.network import EnsembleNetwork
@@ -28,6 +29,14 @@ class Pace:
 
     step_factor: float = 1.0
     rests: bool = True
+
+
+def clip_gradients(grads: Sequence[Tensor], limit: float) -> None:
+    """Scale each member's gradient to at most ``limit``."""
+    squares = torch.stack([g.flatten(1).square().sum(dim=1) for g in grads]).sum(dim=0)
+    factor = (limit / (squares.sqrt() + 1e-12)).clamp(max=1.0)
+    for g in grads:
+        g.mul_(factor.view(-1, *[1] * (g.ndim - 1)))
 
 
 def decay_factors(atoms: np.ndarray, power: float) -> list[float]:

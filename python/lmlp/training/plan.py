@@ -21,6 +21,7 @@ from lmlp.model.distance_fit import TrainedDistance
 from lmlp.model.potential import EnsemblePotential
 from lmlp.selection.sampler import Sampler
 from lmlp.training.config import RunConfig
+from lmlp.training.finish.phase import Finish
 from lmlp.training.gradients import StructureWeights
 from lmlp.training.optimizer import Pace
 from lmlp.training.state.restore import distance_state, trained_distance
@@ -96,6 +97,7 @@ class Plan:
         paces: how the networks of each element learn; None: all alike.
         structure_weights: factors on the shares of structures in the loss.
         regularizer: adds to the gradients.
+        finish: what is different in the last share of the run.
         extra_state: what the checkpoint keeps besides.
         first_record: what the first line of the log has besides.
         last_record: tells what the last line of the log has besides; called with the best weights in place.
@@ -119,6 +121,7 @@ class Plan:
     paces: Sequence[Pace] | None = None
     structure_weights: StructureWeights | None = None
     regularizer: Regularizer | None = None
+    finish: Finish | None = None
     extra_state: dict[str, Any] = field(default_factory=dict)
     first_record: dict[str, Any] = field(default_factory=dict)
     last_record: Callable[[Trainer], dict[str, Any]] | None = None

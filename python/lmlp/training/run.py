@@ -64,6 +64,7 @@ class Run:
             paces=plan.paces,
             structure_weights=plan.structure_weights,
             regularizer=plan.regularizer,
+            finish=plan.finish,
         )
         if plan.saved is not None:
             self.trainer.restore(plan.saved)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -20,37 +19,19 @@ from lmlp.model.potential import EnsemblePotential
 from lmlp.selection.sampler import Sampler
 from lmlp.training.average import BestWeights, Swapped, WeightAverage
 from lmlp.training.config import StepsConfig
+from lmlp.training.finish.likelihood import ForceLikelihood, fit_force_likelihood
+from lmlp.training.finish.phase import Finish
 from lmlp.training.gradients import Gradients, StructureWeights
 from lmlp.training.interrupt import InterruptFlag
 from lmlp.training.loss import LossWeights, structure_errors, structure_losses
 from lmlp.training.metrics import ErrorSums
-from lmlp.training.optimizer import Pace, make_optimizer
+from lmlp.training.optimizer import Pace, clip_gradients, make_optimizer
 from lmlp.training.schedule import Progress, loss_weights, set_step_size, wants_forces
+from lmlp.training.state.position import Position
 from lmlp.training.workers import Workers
 
 _NAMED = 5
 Regularizer = Callable[[Sequence[Tensor]], None]  # gets the weights, adds to their gradients
-
-
-@dataclass
-class Position:
-    """Where a run stands.
-
-    Attributes:
-        sums: errors of the present epoch.
-        epoch: epochs finished.
-        step: steps finished in the present epoch.
-        total: steps finished.
-        epoch_seconds: time spent in the present epoch.
-        evaluations: gradients of single structures in all steps, over all members.
-    """
-
-    sums: ErrorSums
-    epoch: int = 0
-    step: int = 0
-    total: int = 0
-    epoch_seconds: float = 0.0
-    evaluations: int = 0
 
 
 class Trainer:
@@ -67,6 +48,7 @@ class Trainer:
         paces: how the networks of each element learn; default all alike.
         structure_weights: factors on the shares of structures in the loss; default 1.
         regularizer: adds to the gradients.
+        finish: what is different in the last share of the run; default nothing.
     """
 
     def __init__(
@@ -82,6 +64,7 @@ class Trainer:
         paces: Sequence[Pace] | None = None,
         structure_weights: StructureWeights | None = None,
         regularizer: Regularizer | None = None,
+        finish: Finish | None = None,
     ) -> None:
         self.workers = workers or Workers()
         self.config = config
@@ -93,6 +76,7 @@ class Trainer:
         self.parameters: list[Tensor] = list(potential.network.parameters())
         self.optimizer = make_optimizer(config, potential, store.dataset.counts.sum(axis=0), paces)
         self.regularizer = regularizer
+        self.finish = finish
         self.average = WeightAverage(self.parameters, config.average)
         self.best = BestWeights(self.parameters, potential.n_members)
         self.position = Position(ErrorSums(potential.n_members))
@@ -101,6 +85,11 @@ class Trainer:
         self._gradients = Gradients(
             potential, store, references, self.workers, forces=self.with_forces, weights=structure_weights
         )
+
+    @property
+    def likelihood(self) -> ForceLikelihood | None:
+        """Likelihood that forces are trained by; None as long as it is their squared errors."""
+        return self._gradients.likelihood
 
     # One step -------------------------------------------------------------------------------------
 
@@ -131,7 +120,7 @@ class Trainer:
             bad = self._gradients.not_finite(groups, weights)
             raise TrainingError(self._blame(bad, "the gradient is not finite"))
         if self.config.optimizer.gradient_clip is not None:
-            _clip(grads, self.config.optimizer.gradient_clip)
+            clip_gradients(grads, self.config.optimizer.gradient_clip)
         set_step_size(self.optimizer, self.config.optimizer, share)
         self.optimizer.step()
         self.average.update(self.parameters, self.position.total + 1)
@@ -158,7 +147,7 @@ class Trainer:
         Returns:
             validation loss per member (weights of the run's end), and RMSEs over all members and per member.
         """
-        if not len(self.split.valid[0]):
+        if not len(self.split.valid[0]) or self.likelihood is not None:  # then they train, too
             return ErrorSums(self.potential.n_members).losses, {}
         sums = self.errors(self.split.valid, self.average.values)
         return sums.losses, sums.summary(members=True)
@@ -217,6 +206,7 @@ class Trainer:
         saved = time.monotonic()
         with InterruptFlag() as interrupt:
             while not self._finished(progress):
+                self._begin_finish(progress)
                 steps = self.sampler.batches(self.position.epoch)
                 while self.position.step < len(steps):
                     share = self._agreed(progress.share(self.position.total))
@@ -233,6 +223,20 @@ class Trainer:
                         saved = time.monotonic()
                 on_epoch(self._end_epoch(progress))
         save()
+
+    def _begin_finish(self, progress: Progress) -> None:
+        """Begin the last share of the run if it is due and an epoch begins."""
+        finish, p = self.finish, self.position
+        if finish is None or self.likelihood is not None or p.step:
+            return
+        if finish.is_due(self._agreed(progress.share(p.total)), p.epoch):
+            with self.using(self.average.values):
+                args = self.potential, self.store, self.references, finish.ids
+                self._use(self.workers.together(lambda: fit_force_likelihood(*args)))
+
+    def _use(self, likelihood: ForceLikelihood) -> None:
+        assert self.finish is not None
+        self._gradients.likelihood, self.sampler = likelihood, self.finish.sampler
 
     def _finished(self, progress: Progress, epochs: int | None = None) -> bool:
         """Whether nothing is left after some epochs, default those that have ended."""
@@ -268,6 +272,7 @@ class Trainer:
             "train": self.position.sums.summary(),
             "valid": valid,
             "gradient_evaluations": self.position.evaluations // self.potential.n_members,
+            **({} if self.likelihood is None else {"phase": "likelihood"}),
         }
         self.position = Position(
             ErrorSums(self.potential.n_members),
@@ -306,6 +311,7 @@ class Trainer:
             "sums": p.sums.values,
             "epoch_seconds": p.epoch_seconds,
             "evaluations": p.evaluations,
+            "likelihood": None if self.likelihood is None else self.likelihood.state(),
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -320,6 +326,8 @@ class Trainer:
                     a.copy_(b)
         self.best.loss, self.best.epoch = state["best_loss"], state["best_epoch"]
         self.optimizer.load_state_dict(state["optimizer"])
+        if state.get("likelihood") is not None:
+            self._use(ForceLikelihood.restored(state["likelihood"]))
         self.sampler.restore(state["sampler"])
         epoch, step, total = state["position"]
         self.position = Position(
@@ -331,11 +339,3 @@ class Trainer:
             state["evaluations"],
         )
         self.position.sums.values.copy_(state["sums"])
-
-
-def _clip(grads: list[Tensor], limit: float) -> None:
-    """Scale each member's gradient to at most ``limit``."""
-    squares = torch.stack([g.flatten(1).square().sum(dim=1) for g in grads]).sum(dim=0)
-    factor = (limit / (squares.sqrt() + 1e-12)).clamp(max=1.0)
-    for g in grads:
-        g.mul_(factor.view(-1, *[1] * (g.ndim - 1)))

@@ -38,11 +38,16 @@ class Workers:
         """Whether this process writes files and speaks."""
         return self.rank == 0
 
-    def share(self, groups: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """Return which structures of each member this process evaluates."""
+    def share(self, groups: Sequence[np.ndarray], *, alike: bool = False) -> list[np.ndarray]:
+        """Return which structures of each member this process evaluates.
+
+        Args:
+            groups: structures of each member.
+            alike: all members have the same structures, and those of a process must be the same, too.
+        """
         return list(groups)
 
-    def positions(self, groups: Sequence[np.ndarray]) -> np.ndarray:
+    def positions(self, groups: Sequence[np.ndarray], *, alike: bool = False) -> np.ndarray:
         """Return where the structures of :meth:`share` stand among all, members one after the other."""
         return np.arange(sum(len(g) for g in groups))
 
@@ -68,19 +73,20 @@ class Group(Workers):
         self.rank = dist.get_rank()
         self.size = dist.get_world_size()
 
-    def _mine(self, groups: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """Positions within each member's group; who gets the odd one alternates from member to member."""
+    def _mine(self, groups: Sequence[np.ndarray], alike: bool) -> list[np.ndarray]:
+        """Positions within each member's group; who gets the odd one alternates, unless they are alike."""
         parts = [np.array_split(np.arange(len(g)), self.size) for g in groups]
-        return [p[(self.rank + m) % self.size] for m, p in enumerate(parts)]
+        return [p[(self.rank + (0 if alike else m)) % self.size] for m, p in enumerate(parts)]
 
-    def share(self, groups: Sequence[np.ndarray]) -> list[np.ndarray]:
+    def share(self, groups: Sequence[np.ndarray], *, alike: bool = False) -> list[np.ndarray]:
         """Return which structures of each member this process evaluates."""
-        return [g[mine] for g, mine in zip(groups, self._mine(groups), strict=True)]
+        return [g[mine] for g, mine in zip(groups, self._mine(groups, alike), strict=True)]
 
-    def positions(self, groups: Sequence[np.ndarray]) -> np.ndarray:
+    def positions(self, groups: Sequence[np.ndarray], *, alike: bool = False) -> np.ndarray:
         """Return where the structures of :meth:`share` stand among all, members one after the other."""
         starts = np.cumsum([0, *(len(g) for g in groups)])
-        return np.concatenate([start + mine for start, mine in zip(starts, self._mine(groups), strict=False)])
+        mine = self._mine(groups, alike)
+        return np.concatenate([start + own for start, own in zip(starts, mine, strict=False)])
 
     def add(self, tensors: Sequence[Tensor]) -> None:
         """Sum tensors over all processes, in place and in one message; all get the same bits."""

@@ -13,7 +13,7 @@ from lmlp.audit.report import DataReport, print_report
 from lmlp.model.data import ModelData
 from lmlp.training.forecast import Forecast
 from lmlp.training.observer import Observer
-from lmlp.training.trainer import Position
+from lmlp.training.state.position import Position
 
 _CONSOLE = Console()
 _LINES = 20
@@ -119,6 +119,8 @@ class TrainView(Observer):
         """Show the present errors."""
         errors = record["valid"] or record["train"]
         kind = "validation" if record["valid"] else "training"
+        if "phase" in record:
+            kind = f"{record['phase']} of forces, {kind}"
         self._state = (
             f"{kind} RMSE {_milli(errors['energy_rmse'])} meV/atom, {_milli(errors['force_rmse'], 1)} meV/Å"
         )

@@ -2,7 +2,7 @@
 
 from lmlp.training.config.model import BaselineConfig, DescriptorConfig, ModelConfig, NetworkStart
 from lmlp.training.config.steps import LossConfig, OptimizerConfig, RunConfig, StepsConfig
-from lmlp.training.config.train import TrainConfig, load_config, make_config
+from lmlp.training.config.train import TrainConfig, TrainLoss, load_config, make_config
 
 __all__ = [
     "BaselineConfig",
@@ -14,6 +14,7 @@ __all__ = [
     "RunConfig",
     "StepsConfig",
     "TrainConfig",
+    "TrainLoss",
     "load_config",
     "make_config",
 ]

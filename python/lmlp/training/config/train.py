@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 
 from lmlp.config.validate import merge, validated
 from lmlp.config.values import Count, Fraction
@@ -16,7 +16,7 @@ from lmlp.errors import ConfigError
 from lmlp.files.names import beside
 from lmlp.selection.rule import SelectionRule
 from lmlp.training.config.model import DescriptorConfig, ModelConfig
-from lmlp.training.config.steps import Files, RunConfig
+from lmlp.training.config.steps import Files, LossConfig, RunConfig
 
 
 def parse_selection(value: Any) -> Any:
@@ -33,9 +33,28 @@ def parse_selection(value: Any) -> Any:
     return value
 
 
+def _likelihood(info: ValidationInfo) -> float:
+    loss = info.data.get("loss")  # missing if it is wrong
+    return loss.likelihood if isinstance(loss, TrainLoss) else 0.0
+
+
+class TrainLoss(LossConfig):
+    """Weights of the loss, and how its forces are trained at the end of the run."""
+
+    likelihood: Fraction = Field(
+        default=0.0,
+        description="Share of the run at its end in which forces are trained by their likelihood under the "
+        "spread of the members, e.g. 0.2; 0 switches it off",
+    )
+
+
 class TrainConfig(RunConfig):
     """Everything that a training run depends on."""
 
+    loss: TrainLoss = Field(
+        default_factory=TrainLoss,
+        description="Weights of the terms of the loss, and how its forces are trained at the end",
+    )
     valid: Files = Field(
         default_factory=list,
         description="Held-out structures that no member trains on: test errors and calibration come from "
@@ -76,6 +95,31 @@ class TrainConfig(RunConfig):
         description="Consecutive structures that stay together when they are shuffled; single ones by "
         "default",
     )
+
+    @field_validator("epochs")
+    @classmethod
+    def _whole_epochs(cls, value: int | None, info: ValidationInfo) -> int | None:
+        share = _likelihood(info)
+        if value is not None and 0 < share * value < 0.5:
+            raise ValueError(f"the share of loss.likelihood, {share:g}, is less than half an epoch then")
+        return value
+
+    @field_validator("model")
+    @classmethod
+    def _several_members(cls, value: ModelConfig, info: ValidationInfo) -> ModelConfig:
+        if _likelihood(info) and value.members == 1:
+            raise ValueError("loss.likelihood needs the spread of several members, and model.members is 1")
+        return value
+
+    @field_validator("selection")
+    @classmethod
+    def _same_draws(cls, value: SelectionRule | None, info: ValidationInfo) -> SelectionRule | None:
+        if _likelihood(info) and value is not None:
+            raise ValueError(
+                "with loss.likelihood all members see the same structures, but adaptive selection draws for "
+                "each of them; leave one of the two out"
+            )
+        return value
 
     @property
     def epoch_share(self) -> float:

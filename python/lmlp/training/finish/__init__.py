@@ -1,0 +1,1 @@
+"""The last share of a training: what is different there."""
