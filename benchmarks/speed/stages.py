@@ -102,7 +102,7 @@ def evaluation_stages(out: StageTable, options: Options, water: Water, floor: Fl
 
 
 def lammps_stages(out: StageTable, options: Options, water: Water, floor: Floor, cutoff: float) -> None:
-    """Whole steps: E, F, virial; with the deviations of the members by fix pair."""
+    """Whole steps: E, F, virial; with σ and distances by fix pair."""
     setup = water_setup(write_data(water, options))
     neighbors = water.pairs(cutoff).per_center
     for members in (1, 10):
@@ -111,16 +111,19 @@ def lammps_stages(out: StageTable, options: Options, water: Water, floor: Floor,
             word = f" precision {precision}" if precision != "double" else ""
             style = [f"pair_style lmlp{word}", f"pair_coeff * * {model} H O"]
             name = f"{members} member{'s' if members > 1 else ''}, {precision}"
-            cases: list[tuple[str, list[str], int]] = [(f"LAMMPS step, {name}", style, 1)]
+            least = floor.evaluation(neighbors, members, precision)
+            of_members = floor.evaluation(neighbors, members, precision, 1 + members)
+            cases = [("", [], least), (" with distances", ["distance"], least + floor.distances())]
             if members > 1:
-                sigma = [*style, "fix sigma all pair 1 lmlp sigma_f 1"]
-                cases.append((f"LAMMPS step with σ_F at every step, {name}", sigma, 1 + members))
-            for title, commands, sides in cases:
-                answer = lammps_steps([*setup, *commands], repeats=options.repeats)
+                cases += [(" with σ_E", ["sigma_e"], least), (" with σ_F", ["sigma_f"], of_members)]
+            for more, fields, bound in cases:
+                title = f"LAMMPS step{more}{' at every step' if more else ''}, {name}"
+                fixes = [f"fix u all pair 1 lmlp {field} 1" for field in fields]
+                answer = lammps_steps([*setup, *style, *fixes], repeats=options.repeats)
                 if "failed" in answer:
                     out.table.notes.append(f"{title}: {answer['failed']}")
                     continue
-                out.add(title, per_atom(answer), floor.evaluation(neighbors, members, precision, sides))
+                out.add(title, per_atom(answer), bound)
 
 
 def small_system(options: Options) -> Table:

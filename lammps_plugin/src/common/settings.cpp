@@ -16,7 +16,7 @@ namespace {
 constexpr const char* kKeywords =
     "backend native|torchscript, device cpu|cuda, precision double|mixed, threads N, "
     "rmin R|data warn|stop, rmin off, "
-    "extrapolation warn|stop|off";
+    "extrapolation warn|stop|off, sigma forces|energies";
 
 class Parser {
   public:
@@ -39,6 +39,9 @@ class Parser {
                 parse_rmin();
             else if (keyword == "extrapolation")
                 settings_.extrapolation = parse_reaction(keyword);
+            else if (keyword == "sigma")
+                settings_.sigma =
+                    choose(keyword, {"forces", "energies"}) == 0 ? SigmaOf::kForces : SigmaOf::kEnergies;
             else
                 fail("unknown keyword '" + keyword + "'");
         }

@@ -12,6 +12,7 @@ enum class Precision { kDouble, kMixed };  // of the networks
 enum class Reaction { kOff, kWarn, kStop };
 
 enum class Backend { kNative, kTorchScript };
+enum class SigmaOf { kForces, kEnergies };  // of the whole system; kForces: both
 
 struct Settings {
     Backend backend = Backend::kNative;
@@ -22,6 +23,7 @@ struct Settings {
     bool rmin_given = false;
     Reaction rmin_reaction = Reaction::kWarn;
     Reaction extrapolation = Reaction::kOff;
+    SigmaOf sigma = SigmaOf::kForces;
 };
 
 // Ends the run with an error that lists what is allowed when a keyword or value is not.

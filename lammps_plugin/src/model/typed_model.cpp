@@ -88,6 +88,8 @@ void TypedModel::log(const Settings& settings, LAMMPS* lmp) const {
         utils::logmesg(lmp, info().has_distance
                                 ? "  one member: no uncertainties, but distances from the training data\n"
                                 : "  one member: no uncertainties, compute pair has no vector\n");
+    else if (settings.sigma == SigmaOf::kEnergies)
+        utils::logmesg(lmp, "  sigma energies: compute pair and fix lmlp/select know no sigma of forces\n");
     if (!model_.has_test_errors()) utils::logmesg(lmp, "  no test errors in the model: no grade\n");
 }
 

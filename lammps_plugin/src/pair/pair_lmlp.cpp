@@ -49,7 +49,7 @@ Request PairLMLP::make_request(int eflag, bool is_step) {
     request.forces = true;
 #endif
     wishes_.collect();
-    if (is_step) wishes_.add_to(request, model_, limits_.watches_extrapolation(), nextra);
+    if (is_step) wishes_.add_to(request, model_, settings_.sigma, limits_.watches_extrapolation(), nextra);
     return request;
 }
 

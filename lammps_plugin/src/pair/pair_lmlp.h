@@ -68,6 +68,10 @@ class PairLMLP : public Pair {
     // one more reading.
     void want_reading() { wishes_.want_reading(); }
     const lmlp_plugin::Answers& answers() const { return answers_; }
+    // Whether a reading tells of the members' forces.
+    bool reads_forces() const {
+        return settings_.sigma == lmlp_plugin::SigmaOf::kForces && model_.info().n_members > 1;
+    }
     const lmlp_plugin::TypedModel& model() const { return model_; }
     // Neither a center nor a neighbor in the latest evaluation; index of a local atom.
     bool is_left_out(int i) const { return exclusions_.is_left_out(i); }

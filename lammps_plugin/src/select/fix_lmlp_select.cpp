@@ -233,7 +233,7 @@ std::vector<double> FixLMLPSelect::gather_atoms() const {
         row[kType] = atom->type[i];
         for (int k = 0; k < 3; ++k)
             row[kPosition + k] = (atom->x[i][k] - domain->boxlo[k]) * angstrom_per_length_;
-        if (model.n_members > 1) {
+        if (pair_->reads_forces()) {
             std::copy_n(answers.sigma_components() + 3 * static_cast<std::size_t>(i), 3, row + kSigma);
             row[kGrade] = answers.grades()[i];
         }
@@ -269,8 +269,8 @@ Candidate FixLMLPSelect::make_candidate(const std::vector<double>& rows, std::st
     result.largest_distance = look_.reading.data_distance;
     const lmlp_plugin::TypedModel& model = pair_->model();
     const lmlp_potential_info& info = model.info();
-    result.has_uncertainties = info.n_members > 1;
-    result.has_grades = info.has_spread_maps && info.n_members > 1 && model.model().has_test_errors();
+    result.has_uncertainties = pair_->reads_forces();
+    result.has_grades = info.has_spread_maps && pair_->reads_forces() && model.model().has_test_errors();
     result.has_distances = info.has_distance != 0;
     // without spread maps the test error is the floor
     const double floor = info.has_spread_maps ? 0.0 : info.force_rmse;
@@ -303,7 +303,8 @@ void FixLMLPSelect::post_run() {
                    "close; largest {} {:.4g}{} on step {}\n",
                    id, counts_.evaluations, counts_.saved, n_structures_, settings_.file, counts_.too_close,
                    pair_->model().info().has_distance ? "grade or distance" : "grade", counts_.largest_level,
-                   force_factor() > 1.0 ? " (half of it for forces)" : "", counts_.largest_step);
+                   pair_->reads_forces() && force_factor() > 1.0 ? " (half of it for forces)" : "",
+                   counts_.largest_step);
 }
 
 double FixLMLPSelect::compute_vector(int n) {

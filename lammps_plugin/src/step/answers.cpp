@@ -18,18 +18,19 @@ namespace lmlp_plugin {
 void Answers::set_model(const Model& model, const Units& units) {
     model_ = &model;
     units_ = units;
-    sigma_valid_ = extrapolation_valid_ = distances_valid_ = false;
+    energies_valid_ = forces_valid_ = extrapolation_valid_ = distances_valid_ = false;
     vector_.set_model(model.info(), comm->me == 0);
 }
 
 void Answers::begin(const Request& request) {
-    if (request.sigma) uncertainty_.begin(*model_, atom->nlocal, atom->nlocal + atom->nghost);
+    if (request.member_energies)
+        uncertainty_.begin(*model_, atom->nlocal, atom->nlocal + atom->nghost, request.member_forces);
     if (request.extrapolation) extrapolating_.assign(atom->nlocal, 0.0);
     if (request.distances) distances_.assign(atom->nlocal, 0.0);
 }
 
 void Answers::add(const EnvironmentBlocks& block, const Evaluation& evaluation, const Request& request) {
-    if (request.sigma)
+    if (request.member_energies)
         uncertainty_.add_block(block, evaluation.member_energies(), evaluation.member_gradients(),
                                evaluation.scale());
     for (int64_t c = 0; c < block.n_centers(); ++c) {
@@ -40,9 +41,9 @@ void Answers::add(const EnvironmentBlocks& block, const Evaluation& evaluation, 
 
 void Answers::finish_atoms(const Request& request, const std::function<void(int n_values)>& exchange) {
     step_ = update->ntimestep;
-    sigma_valid_ = false;
-    if (request.sigma) {
-        uncertainty_.gather(exchange);
+    energies_valid_ = forces_valid_ = false;
+    if (request.member_energies) {
+        if (request.member_forces) uncertainty_.gather(exchange);
         uncertainty_.finish_atoms(units_);
         const int bad = uncertainty_.first_not_finite;
         const std::string problem =
@@ -52,7 +53,8 @@ void Answers::finish_atoms(const Request& request, const std::function<void(int 
                           "weights of the model overflow",
                           atom_id(bad, lmp), update->ntimestep);
         end_all_ranks_if(problem, "Pair style lmlp", lmp);
-        sigma_valid_ = true;
+        energies_valid_ = true;
+        forces_valid_ = request.member_forces;
     }
     extrapolation_valid_ = request.extrapolation;
     distances_valid_ = request.distances;
@@ -67,9 +69,10 @@ void Answers::finish_whole(const Request& request, const ClosestPair& closest) {
 
 void Answers::write_vector(const Request& request) {
     global_ = {};
-    if (request.sigma) {
-        global_ = uncertainty_.reduce(units_, domain->dimension, world);
-        const bool finite = std::isfinite(global_.sigma_energy) && std::isfinite(global_.rms_sigma_force);
+    if (request.member_energies) {
+        global_ = uncertainty_.reduce(units_, domain->dimension, request.whole_of_forces, world);
+        const bool finite = std::isfinite(global_.sigma_energy) &&
+                            (!request.whole_of_forces || std::isfinite(global_.rms_sigma_force));
         const std::string problem = comm->me != 0 || finite
                                         ? ""
                                         : fmt::format(
@@ -109,10 +112,9 @@ double Answers::find_largest_distance() const {
 double* Answers::field(Field field) {
     if (field == kExtrapolating) return extrapolation_valid_ ? extrapolating_.data() : nullptr;
     if (field == kDistance) return distances_valid_ ? distances_.data() : nullptr;
-    if (!sigma_valid_) return nullptr;
-    if (field == kSigmaForce) return uncertainty_.sigma_force.data();
-    if (field == kSigmaEnergy) return uncertainty_.sigma_energy.data();
-    return uncertainty_.grade.data();
+    if (field == kSigmaEnergy) return energies_valid_ ? uncertainty_.sigma_energy.data() : nullptr;
+    if (!forces_valid_) return nullptr;
+    return field == kSigmaForce ? uncertainty_.sigma_force.data() : uncertainty_.grade.data();
 }
 
 UncertaintyReading Answers::read() const {

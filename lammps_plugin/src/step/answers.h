@@ -54,7 +54,7 @@ class Answers : protected LAMMPS_NS::Pointers {
     LAMMPS_NS::bigint step() const { return step_; }  // the latest of this run; -1: none
     // [nlocal]; nullptr where the latest step has not evaluated the field.
     double* field(Field field);
-    // [nlocal, 3] of the latest evaluation of the uncertainties, eV/Angstrom.
+    // [nlocal, 3] of the latest step, if it has evaluated the members' forces; eV/Angstrom.
     const double* sigma_components() const { return uncertainty_.components.data(); }
     // [nlocal] likewise; NaN without test errors.
     const double* grades() const { return uncertainty_.grade.data(); }
@@ -64,7 +64,7 @@ class Answers : protected LAMMPS_NS::Pointers {
     const std::vector<double>& extrapolating() const { return extrapolating_; }
     GlobalVector& vector() { return vector_; }
 
-    // Grows with each step that has evaluated all that the model knows; then all ranks together may read.
+    // Grows with each step that has evaluated the whole; then all ranks together may read.
     LAMMPS_NS::bigint n_readings() const { return n_readings_; }
     UncertaintyReading read() const;
 
@@ -78,9 +78,10 @@ class Answers : protected LAMMPS_NS::Pointers {
     const Model* model_ = nullptr;
     Units units_;
     LAMMPS_NS::bigint step_ = -1;
-    bool sigma_valid_ = false;          // of the latest step
-    bool extrapolation_valid_ = false;  // likewise
-    bool distances_valid_ = false;      // likewise
+    bool energies_valid_ = false;  // sigma of energies, of the latest step
+    bool forces_valid_ = false;    // likewise, as the next two
+    bool extrapolation_valid_ = false;
+    bool distances_valid_ = false;
     Uncertainty uncertainty_;
     std::vector<double> extrapolating_;
     std::vector<double> distances_;

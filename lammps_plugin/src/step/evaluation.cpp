@@ -13,10 +13,10 @@ std::string Evaluation::evaluate(const EnvironmentBlocks& block, const Request& 
     };
     if (request.energies) results.energies = want(energies_, block.n_centers());
     if (request.forces) results.pair_gradients = want(gradients_, 3 * block.n_pairs());
-    if (request.sigma) {
+    if (request.member_energies)
         results.member_energies = want(member_energies_, n_members * block.n_centers());
+    if (request.member_forces)
         results.member_pair_gradients = want(member_gradients_, n_members * 3 * block.n_pairs());
-    }
     if (request.extrapolation) results.extrapolating = want(extrapolating_, block.n_centers());
     if (request.distances) results.distances = want(distances_, block.n_centers());
 

@@ -33,15 +33,18 @@ struct GlobalUncertainty {
 
 // What SigmaRule makes of the standard deviations over the members (ddof 1). In this order, on all ranks:
 //   begin, add_block for each block, gather, finish_atoms, reduce.
+// Without the members' forces, which cost more than all the rest, there is no gather, and there are no fields
+// of forces.
 class Uncertainty {
   public:
     // Members whose forces travel together in one reverse communication.
     static constexpr int kMembersPerMessage = 4;
     static constexpr int kValuesPerMessage = 3 * kMembersPerMessage;  // of each atom
 
-    void begin(const Model& model, int n_local, int n_all);
+    void begin(const Model& model, int n_local, int n_all, bool with_forces);
 
-    // member_energies [n_members, n_centers], member_gradients [n_members, n_pairs, 3], scale [n_centers].
+    // member_energies [n_members, n_centers], member_gradients [n_members, n_pairs, 3], of which nothing is
+    // read without forces, scale [n_centers].
     void add_block(const EnvironmentBlocks& block, const double* member_energies,
                    const double* member_gradients, const double* scale);
 
@@ -53,11 +56,12 @@ class Uncertainty {
 
     // Fills the per-atom fields, in LAMMPS units.
     void finish_atoms(const Units& units);
-    GlobalUncertainty reduce(const Units& units, int dimension, MPI_Comm world) const;
+    // `of_forces`: with what follows from forces.
+    GlobalUncertainty reduce(const Units& units, int dimension, bool of_forces, MPI_Comm world) const;
 
     double memory_usage() const;
 
-    // [n_local]; 0 for atoms that are not the pair style's.
+    // [n_local]; 0 for atoms that are not the pair style's. Of forces: empty without them.
     std::vector<double> sigma_force;   // of the vector; without spread maps largest of the three components
     std::vector<double> sigma_energy;  // of the atomic energy
     std::vector<double> grade;         // of sigma_force; NaN without test errors
@@ -66,6 +70,10 @@ class Uncertainty {
     int first_not_finite = -1;  // atom whose sigma is not a finite number, -1: none
 
   private:
+    void add_forces(const EnvironmentBlocks& block, std::size_t center, const double* member_gradients,
+                    double scale);
+    void finish_force(int i, const Units& units);
+
     double* force(int atom, int member) {
         return &forces_[3 * (static_cast<std::size_t>(atom) * n_members_ + member)];
     }
@@ -77,6 +85,7 @@ class Uncertainty {
     double energy_rmse_ = 0.0;
     int n_members_ = 0;
     int n_local_ = 0;
+    bool with_forces_ = false;
     int first_member_ = 0;  // of the message under way
     int member_count_ = 0;
     std::vector<int> species_;             // [n_local], -1: no center

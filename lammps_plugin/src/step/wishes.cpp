@@ -17,14 +17,17 @@ void Wishes::collect() {
     asked_.reading = asked_.reading || wanted_.reading;
 }
 
-void Wishes::add_to(Request& request, const TypedModel& model, bool watches_extrapolation,
+void Wishes::add_to(Request& request, const TypedModel& model, SigmaOf sigma, bool watches_extrapolation,
                     int n_vector) const {
     const auto& fields = asked_.fields;
     const lmlp_potential_info& info = model.info();
-    const bool sigma_fields = fields[kSigmaForce] || fields[kSigmaEnergy] || fields[kGrade];
-    // every evaluation of the uncertainties writes the vector, of which the other two are a part
-    request.whole = sigma_fields || asked_.reading || is_vector_wanted(n_vector);
-    request.sigma = sigma_fields || (request.whole && info.n_members > 1);
+    const bool force_fields = fields[kSigmaForce] || fields[kGrade];
+    // every evaluation of the members' forces writes the vector, of which the last two are a part
+    request.whole = force_fields || asked_.reading || is_vector_wanted(n_vector);
+    const bool whole_of_members = request.whole && info.n_members > 1;
+    request.whole_of_forces = whole_of_members && sigma == SigmaOf::kForces;
+    request.member_forces = force_fields || request.whole_of_forces;
+    request.member_energies = fields[kSigmaEnergy] || request.member_forces || whole_of_members;
     request.distances = fields[kDistance] || (request.whole && info.has_distance);
     request.extrapolation =
         fields[kExtrapolating] || watches_extrapolation || (request.whole && info.has_feature_ranges);

@@ -4,6 +4,7 @@
 
 #include <array>
 
+#include "common/settings.h"
 #include "model/typed_model.h"
 #include "pointers.h"
 #include "step/fields.h"
@@ -27,7 +28,8 @@ class Wishes : protected LAMMPS_NS::Pointers {
     void collect();
     // For the call of a step: adds what has been asked to the request. Ends the run where the model lacks
     // what that needs. `n_vector`: length of the vector that compute pair reads.
-    void add_to(Request& request, const TypedModel& model, bool watches_extrapolation, int n_vector) const;
+    void add_to(Request& request, const TypedModel& model, SigmaOf sigma, bool watches_extrapolation,
+                int n_vector) const;
     // The step has had its reading.
     void end_step() { wanted_.reading = false; }
 

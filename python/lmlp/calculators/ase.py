@@ -11,11 +11,18 @@ from ase import Atoms
 from ase.calculators.calculator import Calculator, Parameters, PropertyNotImplementedError, all_changes
 from ase.outputs import Properties, all_outputs
 
+from lmlp.calculators.backends import OfMembers
 from lmlp.calculators.engine import DEFAULTS, Engine, make_engine
 from lmlp.calculators.facts import ModelFacts
 from lmlp.calculators.per_thread import Calculation, PerThread, find_changes
 from lmlp.calculators.prediction import Prediction, predict
-from lmlp.calculators.results import OF_DISTANCES, OF_ENSEMBLE, OF_ENSEMBLE_IN_CELL, results_of
+from lmlp.calculators.results import (
+    OF_DISTANCES,
+    OF_ENSEMBLE,
+    OF_ENSEMBLE_IN_CELL,
+    OF_MEMBER_ENERGIES,
+    results_of,
+)
 from lmlp.errors import InvalidArgumentError
 
 # Attributes that copies and pickles do not carry; ASE makes the last one.
@@ -49,6 +56,8 @@ class LMLPCalculator(Calculator):
         backend: ``core`` (default, does not import torch) or ``torchscript``.
         device: torch device of the ``torchscript`` backend, e.g. ``cuda``.
         uncertainty: compute the uncertainties at every call, and the distances of a model that has them.
+            ``energy``: likewise, but of the energy alone (``energy_uncertainty``, ``energy_std``,
+            ``member_energies``), which costs next to nothing.
         distances: compute the distances at every call; for models of one member, too.
         skin: Å; the neighbor list is reused while no atom has moved by more than half of it.
         threads: OpenMP threads of the core; 0 means OpenMP's default. Every number gives the same bits.
@@ -86,7 +95,7 @@ class LMLPCalculator(Calculator):
         *,
         backend: str = DEFAULTS["backend"],
         device: str = DEFAULTS["device"],
-        uncertainty: bool = DEFAULTS["uncertainty"],
+        uncertainty: OfMembers = DEFAULTS["uncertainty"],
         distances: bool = DEFAULTS["distances"],
         skin: float = DEFAULTS["skin"],
         threads: int = DEFAULTS["threads"],
@@ -251,8 +260,7 @@ class LMLPCalculator(Calculator):
         prediction = self._predict(
             atoms,
             engine,
-            uncertainty=engine.parameters["uncertainty"]
-            or any(name in (*OF_ENSEMBLE, *OF_ENSEMBLE_IN_CELL) for name in wanted),
+            uncertainty=_of_members(wanted, engine.parameters["uncertainty"]),
             distances=engine.parameters["distances"] or any(name in OF_DISTANCES for name in wanted),
         )
         results = results_of(prediction, atoms.cell)
@@ -276,7 +284,9 @@ class LMLPCalculator(Calculator):
                 engine.backend.facts.require_ensemble()
                 engine.backend.facts.require_spread_maps()
 
-    def _predict(self, atoms: Atoms, engine: Engine, *, uncertainty: bool, distances: bool) -> Prediction:
+    def _predict(
+        self, atoms: Atoms, engine: Engine, *, uncertainty: OfMembers, distances: bool
+    ) -> Prediction:
         environments = self._memory.neighbors(engine).update(
             atoms.positions, atoms.cell.array, atoms.pbc, n_threads=engine.parameters["threads"]
         )
@@ -320,6 +330,13 @@ class LMLPCalculator(Calculator):
         self._start(engine)
         if state["atoms"] is not None:
             self._memory.put(engine, state["atoms"], state["results"])
+
+
+def _of_members(wanted: Sequence[str], always: OfMembers) -> OfMembers:
+    """Return what a call needs of the members, beside what every call has."""
+    known = OF_MEMBER_ENERGIES if always == "energy" else ()
+    needs_all = any(name in (*OF_ENSEMBLE, *OF_ENSEMBLE_IN_CELL) and name not in known for name in wanted)
+    return True if needs_all else always
 
 
 def _copy(value: Any) -> Any:

@@ -10,7 +10,7 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 
@@ -21,6 +21,8 @@ from lmlp.model.spread import parse_spread_maps
 
 BACKENDS = ("core", "torchscript")
 PRECISIONS = ("double", "mixed")
+OfMembers = bool | Literal["energy"]
+"""What is asked of the members: nothing, all, or their energies alone, which cost next to nothing."""
 # How the TorchScript module says it.
 NOT_FINITE = "an energy or a gradient is not a finite number"
 
@@ -33,7 +35,7 @@ class PairResults:
         energies: ensemble mean of each center ``[n]``.
         pair_gradients: dE/dr_ij of the ensemble mean ``[p, 3]``.
         member_energies: ``[n_members, n]``, or None when not asked for.
-        member_pair_gradients: ``[n_members, p, 3]``, likewise.
+        member_pair_gradients: ``[n_members, p, 3]``, likewise; never without their energies.
         distances: of each center from the training data ``[n]``, likewise.
     """
 
@@ -65,7 +67,7 @@ class Backend(Protocol):
         environments: Environments,
         species: np.ndarray,
         *,
-        members: bool,
+        members: OfMembers,
         distances: bool = False,
         first: int = 0,
     ) -> PairResults:
@@ -101,7 +103,7 @@ class CoreBackend:
         environments: Environments,
         species: np.ndarray,
         *,
-        members: bool,
+        members: OfMembers,
         distances: bool = False,
         first: int = 0,
     ) -> PairResults:
@@ -111,8 +113,8 @@ class CoreBackend:
             species[first : first + environments.n_centers],
             species[environments.neighbors],
             environments.vectors,
-            member_energies=members,
-            member_gradients=members,
+            member_energies=bool(members),
+            member_gradients=_wants_gradients(members),
             distances=distances,
             precision=self._precision,
             n_threads=self._n_threads,
@@ -186,7 +188,7 @@ class TorchScriptBackend:
         environments: Environments,
         species: np.ndarray,
         *,
-        members: bool,
+        members: OfMembers,
         distances: bool = False,
         first: int = 0,
     ) -> PairResults:
@@ -212,7 +214,7 @@ class TorchScriptBackend:
             environments.vectors,
         )
         try:
-            results = run_torch(self._evaluate, lists, members)
+            results = run_torch(self._evaluate, lists, _wants_gradients(members))
         except MODULE_ERRORS as error:
             if NOT_FINITE not in str(error):
                 raise
@@ -223,7 +225,7 @@ class TorchScriptBackend:
             results["energies"].mean(axis=0),
             results["pair_gradients"],
             results["energies"] if members else None,
-            results["member_pair_gradients"] if members else None,
+            results.get("member_pair_gradients"),
             results["distances"] if distances else None,
         )
 
@@ -236,6 +238,10 @@ class TorchScriptBackend:
         with without_profiling():
             results = self._model.evaluate(*tensors, members)
         return {name: tensor.detach().cpu().numpy() for name, tensor in results.items()}
+
+
+def _wants_gradients(members: OfMembers) -> bool:
+    return bool(members) and members != "energy"
 
 
 def open_backend(

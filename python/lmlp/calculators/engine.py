@@ -131,9 +131,11 @@ def _checked(parameters: Mapping[str, Any]) -> dict[str, Any]:
     except TypeError:
         raise InvalidArgumentError(f"model = {full['model']!r}: give the path of a model file") from None
     full["device"] = str(full["device"])
-    for name in ("uncertainty", "distances"):
+    for name, values in (("uncertainty", "True, False or 'energy'"), ("distances", "True or False")):
+        if name == "uncertainty" and full[name] == "energy":
+            continue
         if full[name] not in (True, False):
-            raise InvalidArgumentError(f"{name} = {full[name]!r}: give True or False")
+            raise InvalidArgumentError(f"{name} = {full[name]!r}: give {values}")
         full[name] = bool(full[name])
     skin = full["skin"]
     if not (isinstance(skin, int | float | np.number) and skin >= 0.0 and np.isfinite(skin)):

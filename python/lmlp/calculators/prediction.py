@@ -9,9 +9,15 @@ from itertools import pairwise
 
 import numpy as np
 
-from lmlp.calculators.backends import Backend, PairResults
+from lmlp.calculators.backends import Backend, OfMembers, PairResults
 from lmlp.calculators.facts import ModelFacts
-from lmlp.calculators.uncertainty import MemberSums, Uncertainty, ensemble_uncertainty
+from lmlp.calculators.uncertainty import (
+    EnergyUncertainty,
+    MemberSums,
+    Uncertainty,
+    energy_uncertainty,
+    ensemble_uncertainty,
+)
 from lmlp.environments import Environments
 from lmlp.errors import GeometryError, NotFiniteError
 from lmlp.structure.distances import COINCIDENT
@@ -31,6 +37,7 @@ class Prediction:
         virial: Σ_ij r_ij ⊗ g_ij in eV ``[3, 3]``; stress is virial / volume.
         uncertainty: None when not asked for.
         distances: of the atoms from the training data ``[n]`` (``lmlp.model.distance``), likewise.
+        of_energy: the uncertainty of the energy where it was asked for alone.
     """
 
     energy: float
@@ -39,6 +46,7 @@ class Prediction:
     virial: np.ndarray
     uncertainty: Uncertainty | None = None
     distances: np.ndarray | None = None
+    of_energy: EnergyUncertainty | None = None
 
 
 def sum_forces(environments: Environments, gradients: np.ndarray) -> np.ndarray:
@@ -93,6 +101,18 @@ class _ForceSums:
         return np.asarray(self._of_centers - self._of_neighbors.transpose(0, 2, 1))
 
 
+class _MemberForces:
+    """Forces and virials of the members, summed over blocks of centers."""
+
+    def __init__(self, n_members: int, n_atoms: int) -> None:
+        self.sums = _ForceSums(n_members, n_atoms)
+        self.virials = np.zeros((n_members, 3, 3))
+
+    def add(self, environments: Environments, gradients: np.ndarray, first: int) -> None:
+        self.sums.add(environments, gradients, first)
+        self.virials += _member_virials(environments, gradients)
+
+
 def refuse_coincident(environments: Environments) -> None:
     """Raise GeometryError naming both atoms when two are at the same place."""
     if environments.n_pairs == 0:
@@ -112,7 +132,7 @@ def predict(
     environments: Environments,
     species: np.ndarray,
     *,
-    uncertainty: bool = False,
+    uncertainty: OfMembers = False,
     distances: bool = False,
 ) -> Prediction:
     """Evaluate a model on one structure.
@@ -121,7 +141,8 @@ def predict(
         backend: the loaded model.
         environments: full pair list with at least the model's cutoff.
         species: of each atom, int32 ``[n]``.
-        uncertainty: also evaluate the members, and the distances of a model that has them.
+        uncertainty: also evaluate the members, and the distances of a model that has them; ``energy``: of the
+            members the energies alone, at a tenth of the cost.
         distances: also evaluate how far the atoms are from the training data; needs no ensemble.
 
     Raises:
@@ -137,7 +158,7 @@ def predict(
     return _prediction(backend.facts, environments, species, results)
 
 
-def _wants_distances(facts: ModelFacts, uncertainty: bool, distances: bool) -> bool:
+def _wants_distances(facts: ModelFacts, uncertainty: OfMembers, distances: bool) -> bool:
     """Tell whether distances are to be evaluated.
 
     Raises:
@@ -147,7 +168,7 @@ def _wants_distances(facts: ModelFacts, uncertainty: bool, distances: bool) -> b
         facts.require_ensemble()
     if distances:
         facts.require_distance()
-    return distances or (uncertainty and facts.has_distance)
+    return distances or (bool(uncertainty) and facts.has_distance)
 
 
 def _block_ends(offsets: np.ndarray) -> list[int]:
@@ -160,14 +181,14 @@ def _block_ends(offsets: np.ndarray) -> list[int]:
 
 
 def _predict_in_blocks(
-    backend: Backend, environments: Environments, species: np.ndarray, *, members: bool, distances: bool
+    backend: Backend, environments: Environments, species: np.ndarray, *, members: OfMembers, distances: bool
 ) -> Prediction:
     """Evaluate block by block: of the pairs only the list itself is ever there as a whole."""
     n, n_members = environments.n_centers, backend.facts.n_members if members else 0
     energies, virial = np.empty(n), np.zeros((3, 3))
     sums = _ForceSums(1, n)
-    member_energies, member_virials = np.empty((n_members, n)), np.zeros((n_members, 3, 3))
-    member_sums = _ForceSums(n_members, n)
+    member_energies = np.empty((n_members, n))
+    of_forces = _MemberForces(0 if members == "energy" else n_members, n)
     found = np.empty(n) if distances else None
     for first, last in pairwise(_block_ends(environments.offsets)):
         part = environments.part(first, last)
@@ -175,17 +196,21 @@ def _predict_in_blocks(
         energies[first:last] = results.energies
         sums.add(part, results.pair_gradients, first)
         virial += _virial(part, results.pair_gradients)
-        if results.member_energies is not None and results.member_pair_gradients is not None:
+        if results.member_energies is not None:
             member_energies[:, first:last] = results.member_energies
-            member_sums.add(part, results.member_pair_gradients, first)
-            member_virials += _member_virials(part, results.member_pair_gradients)
+        if results.member_pair_gradients is not None:
+            of_forces.add(part, results.member_pair_gradients, first)
         if found is not None and results.distances is not None:
             found[first:last] = results.distances
-    total = None
-    if members:
-        of_members = MemberSums(member_energies.sum(axis=1), member_sums.forces(), member_virials)
+    total = of_energy = None
+    if members == "energy":
+        of_energy = energy_uncertainty(backend.facts, n, member_energies.sum(axis=1))
+    elif members:
+        of_members = MemberSums(member_energies.sum(axis=1), of_forces.sums.forces(), of_forces.virials)
         total = ensemble_uncertainty(backend.facts, species, of_members)
-    prediction = Prediction(float(energies.sum()), energies, sums.forces()[0], virial, total, found)
+    prediction = Prediction(
+        float(energies.sum()), energies, sums.forces()[0], virial, total, found, of_energy
+    )
     _check_finite(prediction, backend.facts)
     return prediction
 
@@ -235,8 +260,10 @@ def _join(parts: Sequence[Environments]) -> Environments:
 def _prediction(
     facts: ModelFacts, environments: Environments, species: np.ndarray, results: PairResults
 ) -> Prediction:
-    uncertainty = None
-    if results.member_energies is not None and results.member_pair_gradients is not None:
+    uncertainty = of_energy = None
+    if results.member_energies is not None and results.member_pair_gradients is None:
+        of_energy = energy_uncertainty(facts, len(species), results.member_energies.sum(axis=1))
+    elif results.member_energies is not None and results.member_pair_gradients is not None:
         members = MemberSums(
             results.member_energies.sum(axis=1),
             sum_forces(environments, results.member_pair_gradients),
@@ -250,6 +277,7 @@ def _prediction(
         virial=_virial(environments, results.pair_gradients),
         uncertainty=uncertainty,
         distances=results.distances,
+        of_energy=of_energy,
     )
     _check_finite(prediction, facts)
     return prediction
@@ -261,6 +289,8 @@ def _check_finite(prediction: Prediction, facts: ModelFacts) -> None:
     if prediction.uncertainty is not None:
         values["uncertainty of the energy"] = prediction.uncertainty.energy
         values["uncertainty of the forces"] = prediction.uncertainty.forces
+    if prediction.of_energy is not None:
+        values["uncertainty of the energy"] = prediction.of_energy.energy
     if prediction.distances is not None:
         values["distances from the training data"] = prediction.distances
     for name, value in values.items():

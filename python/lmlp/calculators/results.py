@@ -8,7 +8,7 @@ import numpy as np
 from ase.cell import Cell
 
 from lmlp.calculators.prediction import Prediction
-from lmlp.calculators.uncertainty import Uncertainty
+from lmlp.calculators.uncertainty import EnergyUncertainty, Uncertainty
 
 OF_ENSEMBLE = (
     "energy_uncertainty",
@@ -22,8 +22,11 @@ OF_ENSEMBLE = (
 )
 """Results that need several members."""
 
+OF_MEMBER_ENERGIES = ("energy_uncertainty", "energy_std", "member_energies")
+"""Those of them that need no forces of the members."""
+
 OF_ENSEMBLE_IN_CELL = ("stress_uncertainty", "pressure_uncertainty", "stress_std", "pressure_std")
-"""Likewise, and three cell vectors."""
+"""Results that need several members and three cell vectors."""
 
 OF_DISTANCES = ("distance", "distances")
 """Results that need a model that knows how far atoms are from its training data."""
@@ -47,7 +50,9 @@ def results_of(prediction: Prediction, cell: Cell) -> dict[str, Any]:
     }
     volume = float(cell.volume) if cell.rank == 3 else None
     if prediction.uncertainty is not None:
-        results |= _of_ensemble(prediction.uncertainty, volume)
+        results |= _of_energies(prediction.uncertainty) | _of_ensemble(prediction.uncertainty, volume)
+    if prediction.of_energy is not None:
+        results |= _of_energies(prediction.of_energy)
     if prediction.distances is not None:
         results["distances"] = prediction.distances
         results["distance"] = float(prediction.distances.max(initial=0.0))
@@ -58,15 +63,20 @@ def results_of(prediction: Prediction, cell: Cell) -> dict[str, Any]:
     return results
 
 
-def _of_ensemble(uncertainty: Uncertainty, volume: float | None) -> dict[str, Any]:
-    """Return what the model has of ``OF_ENSEMBLE`` and, with a volume, of ``OF_ENSEMBLE_IN_CELL``."""
-    results: dict[str, Any] = {
+def _of_energies(uncertainty: EnergyUncertainty | Uncertainty) -> dict[str, Any]:
+    return {
         "energy_uncertainty": uncertainty.energy,
+        "energy_std": uncertainty.energy_std,
+        "member_energies": uncertainty.member_energies,
+    }
+
+
+def _of_ensemble(uncertainty: Uncertainty, volume: float | None) -> dict[str, Any]:
+    """Return what the model has of the rest, with a volume also of ``OF_ENSEMBLE_IN_CELL``."""
+    results: dict[str, Any] = {
         "forces_uncertainty": uncertainty.forces,
         "sigma_forces": uncertainty.sigma_forces,
-        "energy_std": uncertainty.energy_std,
         "forces_std": uncertainty.forces_std,
-        "member_energies": uncertainty.member_energies,
     }
     if uncertainty.grade is not None:
         results |= {"grade": uncertainty.grade, "grades": uncertainty.grades}

@@ -26,6 +26,42 @@ class MemberSums:
 
 
 @dataclass(frozen=True)
+class EnergyUncertainty:
+    """What the energies of the members alone say; each number has the bits of `Uncertainty`.
+
+    Attributes:
+        energy_std: std_m(E_m) with ddof = 1, eV; not calibrated.
+        energy: σ_E of the total energy in eV; without spread maps ΔE = max(N·RMSE_E, c_E·energy_std).
+        member_energies: total energies of the members in eV ``[n_members]``.
+    """
+
+    energy_std: float
+    energy: float
+    member_energies: np.ndarray
+
+
+def energy_uncertainty(facts: ModelFacts, n_atoms: int, member_energies: np.ndarray) -> EnergyUncertainty:
+    """Compute the uncertainty of a total energy.
+
+    Args:
+        facts: of the model.
+        n_atoms: of the structure.
+        member_energies: total energies in eV ``[n_members]``.
+    """
+    spread = float(member_energies.std(ddof=1))
+    return EnergyUncertainty(spread, _sigma_energy(facts, n_atoms, spread), member_energies)
+
+
+def _sigma_energy(facts: ModelFacts, n_atoms: int, spread: float) -> float:
+    if facts.spread_maps is not None:
+        return facts.spread_maps.sigma_energy(spread, n_atoms)
+    sigma = facts.energy_factor * spread
+    if facts.energy_rmse is None or facts.force_rmse is None:
+        return sigma
+    return max(n_atoms * facts.energy_rmse, sigma)
+
+
+@dataclass(frozen=True)
 class Uncertainty:
     """What the ensemble says about its own error.
 
@@ -93,7 +129,7 @@ def ensemble_uncertainty(facts: ModelFacts, species: np.ndarray, members: Member
     if facts.spread_maps is None:
         return _by_factors(facts, spread, members)
     n_atoms, maps = len(species), facts.spread_maps
-    energy = maps.sigma_energy(spread.energy, n_atoms)
+    energy = _sigma_energy(facts, n_atoms, spread.energy)
     lengths = np.sqrt((spread.forces**2).sum(axis=1))
     sigma_forces = maps.sigma_forces(lengths, species)
     grade, grades = None, None
@@ -133,10 +169,9 @@ def _of_virial(facts: ModelFacts, spread: float, n_atoms: int) -> float:
 def _by_factors(facts: ModelFacts, spread: _Spread, members: MemberSums) -> Uncertainty:
     """Compute the uncertainty of a model without spread maps, component by component."""
     n_atoms = members.forces.shape[1]
-    energy, forces = facts.energy_factor * spread.energy, facts.force_factor * spread.forces
+    energy, forces = _sigma_energy(facts, n_atoms, spread.energy), facts.force_factor * spread.forces
     grade, grades = None, None
     if facts.energy_rmse is not None and facts.force_rmse is not None:
-        energy = max(n_atoms * facts.energy_rmse, energy)
         forces = np.maximum(facts.force_rmse, forces)
         grade, grades = 1.0, np.ones(n_atoms)
         if n_atoms > 0 and facts.energy_rmse > 0.0:

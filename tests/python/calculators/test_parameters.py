@@ -62,6 +62,7 @@ WAYS = [LMLPCalculator.set, written_to, replaced]
 CHANGES = [
     {"precision": "mixed"},
     {"uncertainty": True},
+    {"uncertainty": "energy"},
     {"backend": "torchscript"},
     {"skin": 1.5, "threads": 2},
     {"model": "other"},
@@ -135,7 +136,8 @@ WRONG = [
     ({"threads": "2"}, InvalidArgumentError, "threads = '2'"),
     ({"skin": float("nan")}, InvalidArgumentError, "skin = nan"),
     ({"skin": "wide"}, InvalidArgumentError, "skin = 'wide'"),
-    ({"uncertainty": "no"}, InvalidArgumentError, "uncertainty = 'no'"),
+    ({"uncertainty": "no"}, InvalidArgumentError, "uncertainty = 'no': give True, False or 'energy'"),
+    ({"distances": "energy"}, InvalidArgumentError, "distances = 'energy': give True or False"),
     ({"backend": "gpu"}, InvalidArgumentError, "'gpu' is not one of"),
     ({"device": "cuda"}, InvalidArgumentError, "use backend='torchscript'"),
     ({"rmin": -1.0}, InvalidArgumentError, "rmin"),
@@ -143,6 +145,7 @@ WRONG = [
     ({"model": "nowhere.pt"}, (ModelFileError, OSError), r"nowhere\.pt"),
     ({"model": None}, InvalidArgumentError, "model = None"),
     ({"uncertainty": True, "model": "single"}, UncertaintyError, "has one member"),
+    ({"uncertainty": "energy", "model": "single"}, UncertaintyError, "has one member"),
     ({"precision": "mixed", "backend": "torchscript"}, InvalidArgumentError, "only available with"),
 ]
 
