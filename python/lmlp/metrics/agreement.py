@@ -17,6 +17,7 @@ FEWEST_GROUPS = 5
 """Of fewer structures nothing is said: how much structures differ cannot be told."""
 _STANDARD_ERRORS = 3.0
 _TOLERANCE = 1.25  # in σ: less is of no use to anybody, however certain
+_MUCH = 20.0  # percent of the errors
 
 AGREE, LARGER, SMALLER, UNKNOWN = "agree", "larger", "smaller", "unknown"
 
@@ -76,7 +77,9 @@ class CoverageCheck:
             return f"{name} errors: {self.n_groups} structures are too few to check σ"
         found = self.worst
         if found is None:
-            return f"{name} errors agree with σ"
+            chance = 100.0 * _STANDARD_ERRORS * max((one.standard_error for one in self.levels), default=0.0)
+            few = f", as far as few structures tell (± {chance:.0f} % by chance)"
+            return f"{name} errors agree with σ" + (few if chance > _MUCH else "")
         told = (
             f"{100.0 * found.observed:.0f} % of them lie within {found.multiple:.2f} σ instead of "
             f"{100.0 * found.level:.0f} %"

@@ -81,3 +81,14 @@ def test_energies_without_any_within_are_a_contradiction() -> None:
 def test_groups_must_fit() -> None:
     with pytest.raises(InvalidArgumentError, match="groups"):
         metrics.coverage_check(np.ones(3), np.ones(3), np.zeros(2))
+
+
+def test_few_structures_are_said_to_tell_little():
+    rng = np.random.default_rng(8)
+    sigma = np.ones(300)
+    few = metrics.coverage_check(sigma, rng.normal(size=300), np.arange(300) // 50)
+    many = metrics.coverage_check(sigma, rng.normal(size=300), np.arange(300))
+    assert few.verdict == many.verdict == "agree"
+    assert "few structures" not in many.sentence("force")
+    by_few_models = metrics.coverage_check(sigma, rng.normal(size=300), np.arange(300), n_calibration=6)
+    assert "few structures tell" in by_few_models.sentence("force")
