@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lmlp.plots.style import PALETTE, density_colors
+from lmlp.metrics import bin_by_sigma, spearman
+from lmlp.plots.style import ACCENT, INK, PALETTE, density_colors, plain_log_ticks
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -38,6 +39,40 @@ def draw_density(axes: Axes, x: np.ndarray, y: np.ndarray, *, n_bins: int = 90, 
     return axes.pcolormesh(
         u_edges, v_edges, image, cmap=density_colors(), norm=LogNorm(1.0, top), rasterized=True, zorder=3
     )
+
+
+def draw_errors(axes: Axes, x: np.ndarray, errors: np.ndarray, name: str) -> None:
+    """Draw errors against what should tell them: the cloud, their root mean squares in bins, Spearman.
+
+    Args:
+        axes: both logarithmic, with their limits.
+        x: what should tell them ``[n]``.
+        errors: their sizes ``[n]``.
+        name: of ``x``, for the legend.
+    """
+    draw_density(axes, x, errors, log=True)
+    centers, sizes = bin_by_sigma(x, errors)
+    axes.plot(
+        centers,
+        sizes,
+        "o-",
+        color=ACCENT,
+        markersize=4.5,
+        markeredgecolor="white",
+        markeredgewidth=0.7,
+        label=f"RMSE in bins of {name}",
+        zorder=5,
+    )
+    for axis in (axes.xaxis, axes.yaxis):
+        plain_log_ticks(axis)
+    correlation = spearman(x, errors)
+    text = "" if correlation is None else f"Spearman {correlation:.2f}\n"
+    axes.text(0.04, 0.96, f"{text}n = {x.size:,}", transform=axes.transAxes, va="top", color=INK)
+
+
+def error_limits(errors: np.ndarray) -> tuple[float, float]:
+    """Return limits of an axis of positive errors; the smallest are chance hits, cut to give the rest room."""
+    return float(np.quantile(errors, 0.01)) / 1.5, float(errors.max()) * 1.6
 
 
 def _range(values: np.ndarray) -> tuple[float, float]:

@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lmlp.metrics import bin_by_sigma, spearman
-from lmlp.plots.density import draw_density
+from lmlp.plots.density import draw_errors, error_limits
 from lmlp.plots.parity import HEADINGS, QUANTITIES
-from lmlp.plots.style import ACCENT, INK, MUTED, new_figure, plain_log_ticks, style
+from lmlp.plots.style import MUTED, new_figure, style
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -40,29 +39,11 @@ def plot_sigma_vs_error(
         if not keep.any():
             axes.text(0.5, 0.5, "no uncertainties", transform=axes.transAxes, ha="center", color=MUTED)
             return figure
-        draw_density(axes, s, e, log=True)
-        # the smallest errors are chance hits: cut them so that the cloud fills the picture
         low, high = float(s[keep].min()) / 1.3, float(s[keep].max()) * 1.3
-        bottom, top = float(np.quantile(e[keep], 0.01)) / 1.5, float(e[keep].max()) * 1.6
+        bottom, top = error_limits(e[keep])
         ends = np.array([min(low, bottom), max(high, top)])
         axes.plot(ends, ends, color=MUTED, linewidth=1.0, linestyle=(0, (4, 3)), label="error = σ", zorder=4)
-        mean_sigma, mean_error = bin_by_sigma(s, e)
-        axes.plot(
-            mean_sigma,
-            mean_error,
-            "o-",
-            color=ACCENT,
-            markersize=4.5,
-            markeredgecolor="white",
-            markeredgewidth=0.7,
-            label="RMSE in bins of σ",
-            zorder=5,
-        )
         axes.set(xlim=(low, high), ylim=(bottom, top))
-        for axis in (axes.xaxis, axes.yaxis):
-            plain_log_ticks(axis)
+        draw_errors(axes, s, e, "σ")
         axes.legend(loc="lower right")
-        correlation = spearman(s, e)
-        text = "" if correlation is None else f"Spearman {correlation:.2f}\n"
-        axes.text(0.04, 0.96, f"{text}n = {s.size:,}", transform=axes.transAxes, va="top", color=INK)
     return figure
