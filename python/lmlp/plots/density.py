@@ -71,7 +71,7 @@ def draw_errors(axes: Axes, x: np.ndarray, errors: np.ndarray, name: str) -> Non
 
 
 def error_limits(errors: np.ndarray) -> tuple[float, float]:
-    """Return limits of an axis of positive errors; the smallest are chance hits, cut to give the rest room."""
+    """Return limits of an axis of positive errors; the smallest, hits by chance, are cut."""
     return float(np.quantile(errors, 0.01)) / 1.5, float(errors.max()) * 1.6
 
 
